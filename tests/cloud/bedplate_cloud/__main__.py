@@ -1,0 +1,67 @@
+"""Starts the local cloud: `python -m bedplate_cloud --port 5600`."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+from . import settings
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run until a signal or until the parent is gone."""
+    options = parse(argv)
+    logging.basicConfig(level=logging.DEBUG if options.verbose else logging.ERROR, format="%(name)s: %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    for noisy in ("botocore", "boto3", "urllib3"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    if options.exit_with_parent:
+        _watch_parent()
+    settings.prepare()
+    settings.configure(options.durations, options.scale, options.page_size)
+    from .server import serve
+
+    return serve(options.host, options.port)
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="bedplate_cloud", description="A local AWS for bedplate's tests.")
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--durations", default="quick", help="quick, aws, or key=seconds pairs, comma-separated")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies every duration")
+    parser.add_argument("--page-size", type=int, help="largest page of every paged list")
+    parser.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process ends")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args(argv)
+    try:
+        settings.parse_durations(options.durations)
+    except ValueError as error:
+        parser.error(str(error))
+    return options
+
+
+def _stop(_signal: int, _frame: object) -> None:
+    sys.exit(0)
+
+
+def _watch_parent() -> None:
+    """Exit when the parent changes, which it does when the parent dies: a test never leaves its cloud behind."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Counts of the calls received, and the faults a test asked for."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import AwsError
+
+_READS = ("Describe", "List", "Get", "Head", "BatchGet", "Simulate", "Lookup")
+
+_counts: Counter[str] = Counter()
+_faults: list["Fault"] = []
+
+
+@dataclass
+class Fault:
+    """One failure to come: the nth next call of the operation fails."""
+
+    operation: str
+    nth: int
+    error: AwsError
+    # An error `after` the call lets the operation happen and loses its answer, like a broken connection.
+    when: str
+
+
+def record(name: str) -> None:
+    """Count one call."""
+    _counts[name] += 1
+
+
+def is_mutating(name: str) -> bool:
+    """Whether an operation changes anything, judged by its name."""
+    return not name.partition(":")[2].startswith(_READS)
+
+
+def summary() -> dict[str, Any]:
+    """The counts since the last reset."""
+    mutating = sum(n for name, n in _counts.items() if is_mutating(name))
+    return {"total": _counts.total(), "mutating": mutating, "by_operation": dict(sorted(_counts.items()))}
+
+
+def reset_calls() -> None:
+    """Start counting again."""
+    _counts.clear()
+
+
+def reset_faults() -> None:
+    """Forget the failures that have not happened yet."""
+    _faults.clear()
+
+
+def add_fault(document: dict[str, Any]) -> None:
+    """Plan a failure from the control API's document."""
+    error = document.get("error", {})
+    status = int(error.get("status", 400))
+    _faults.append(
+        Fault(
+            operation=document["operation"],
+            nth=int(document.get("nth", 1)),
+            error=AwsError(error.get("code", "InternalError"), error.get("message", "A planned fault."), status),
+            when=document.get("when", "before"),
+        )
+    )
+
+
+def take_fault(name: str) -> Fault | None:
+    """Count this call against the planned failures; the one that comes due is used up and returned."""
+    due = None
+    for fault in _faults:
+        if fault.operation == name:
+            fault.nth -= 1
+            if fault.nth <= 0 and due is None:
+                due = fault
+    if due:
+        _faults.remove(due)
+    return due

@@ -1,0 +1,78 @@
+"""The control API under `/_cloud/`: what tests ask of the cloud itself."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from . import calls, clock, registry
+from .wire import Response
+
+if TYPE_CHECKING:
+    from .gateway import Cloud
+
+cloud: "Cloud | None" = None
+
+
+def answer(environ: dict[str, Any], body: bytes) -> Response:
+    """Answer one control request."""
+    action = ROUTES.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+    if action is None:
+        return _json({"error": "unknown control request", "known": [" ".join(route) for route in ROUTES]}, 404)
+    try:
+        return _json(action(json.loads(body) if body else {}))
+    except (KeyError, TypeError, ValueError) as error:
+        return _json({"error": f"bad request: {error!r}"}, 400)
+
+
+def _json(document: Any, status: int = 200) -> Response:
+    return Response(status, {"Content-Type": "application/json"}, json.dumps(document, indent=1).encode())
+
+
+def _calls(_: dict[str, Any]) -> Any:
+    return calls.summary()
+
+
+def _reset_calls(_: dict[str, Any]) -> Any:
+    calls.reset_calls()
+    return {}
+
+
+def _fault(document: dict[str, Any]) -> Any:
+    calls.add_fault(document)
+    return {}
+
+
+def _advance(document: dict[str, Any]) -> Any:
+    clock.advance(float(document["seconds"]))
+    clock.run_due()
+    return {}
+
+
+def _inventory(_: dict[str, Any]) -> Any:
+    from . import inventory
+
+    return inventory.take()
+
+
+def _reset(_: dict[str, Any]) -> Any:
+    """Empty everything: moto's backends, our own records, counts, faults and the clock."""
+    from moto.core.base_backend import BackendDict
+    from moto.core.model_instances import reset_model_data
+
+    BackendDict.reset()
+    reset_model_data()
+    for reset in registry.RESETS:
+        reset()
+    calls.reset_calls()
+    calls.reset_faults()
+    clock.reset()
+    return {}
+
+
+ROUTES = {
+    ("GET", "/_cloud/calls"): _calls,
+    ("POST", "/_cloud/reset-calls"): _reset_calls,
+    ("GET", "/_cloud/inventory"): _inventory,
+    ("POST", "/_cloud/reset"): _reset,
+    ("POST", "/_cloud/fault"): _fault,
+    ("POST", "/_cloud/advance"): _advance,
+}

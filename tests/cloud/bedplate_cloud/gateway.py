@@ -1,0 +1,132 @@
+"""The front door: every request passes here on its way to a handler or to moto."""
+
+import logging
+import threading
+from typing import Any
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+from . import calls, clock, control, pagination, registry, tokens, wire
+from .errors import Answered, AwsError
+from .wire import Response, Target
+
+log = logging.getLogger("bedplate_cloud")
+
+
+class Call:
+    """One call, as handlers see it."""
+
+    def __init__(self, target: Target, environ: dict[str, Any], moto: Any) -> None:
+        self.target = target
+        self.params = dict(target.params)
+        self.region = target.region
+        self._environ = environ
+        self._moto = moto
+
+    def forward(self, **changes: Any) -> dict[str, Any]:
+        """Ask moto, with changed parameters if any (`None` leaves one out), and return its answer."""
+        params = {key: value for key, value in {**self.params, **changes}.items() if value is not None}
+        environ = self._environ if params == self.target.params else wire.apply_params(self._environ, self.target, params)
+        response = forward_raw(self._moto, environ)
+        if response.status >= 300:
+            raise Answered(response)
+        return wire.parse_response(self.target, response)
+
+
+def forward_raw(moto: Any, environ: dict[str, Any]) -> Response:
+    """Hand a request to moto's own WSGI application."""
+    response = Response()
+
+    def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
+        response.status = int(status.split()[0])
+        response.headers = dict(headers)
+
+    # The application may be asked twice for one call, so the body is wound back each time.
+    environ = dict(environ)
+    environ["wsgi.input"].seek(0)
+    result = moto(environ, start_response)
+    response.body = b"".join(result)
+    if hasattr(result, "close"):
+        result.close()
+    return response
+
+
+class Cloud:
+    """The WSGI application."""
+
+    def __init__(self) -> None:
+        self.moto = DomainDispatcherApplication(create_backend_app)
+        # Moto's backends are not safe for threads, and one call takes a few milliseconds: calls run one by one.
+        self.lock = threading.RLock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = wire.read_body(environ)
+        with self.lock:
+            clock.run_due()
+            response = self.answer(environ, body)
+        headers = {key: value for key, value in response.headers.items() if key.lower() != "content-length"}
+        headers["Content-Length"] = str(len(response.body))
+        start_response(f"{response.status} {_reason(response.status)}", [(k, str(v)) for k, v in headers.items()])
+        # An answer to HEAD has a length but no body.
+        return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+
+    def answer(self, environ: dict[str, Any], body: bytes) -> Response:
+        """Answer one request, whatever happens inside."""
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/_cloud/"):
+            return control.answer(environ, body)
+        if path.startswith("/moto-api"):
+            return forward_raw(self.moto, environ)
+        target = wire.identify(environ, body)
+        try:
+            return self.run(target, environ)
+        except AwsError as error:
+            log.debug("%s -> %s", target.name, error)
+            return wire.error_response(target, error)
+        except Answered as answered:
+            return answered.response
+        except NotImplementedError as error:
+            return wire.error_response(target, AwsError("NotImplemented", f"{target.name}: {error}", 501))
+        except Exception as error:
+            log.exception("%s failed", target.name)
+            return wire.error_response(target, AwsError("InternalFailure", f"{target.name}: {error!r}", 500))
+
+    def run(self, target: Target, environ: dict[str, Any]) -> Response:
+        """Count the call, let it fail if a test asked for that, then run it."""
+        calls.record(target.name)
+        fault = calls.take_fault(target.name)
+        if fault and fault.when == "before":
+            raise fault.error
+        refuse_dry_run(target)
+        response = self.perform(target, environ)
+        if fault:
+            raise fault.error
+        return response
+
+    def perform(self, target: Target, environ: dict[str, Any]) -> Response:
+        """Answer from a client token, from a handler or from moto."""
+        call = Call(target, environ, self.moto)
+        replayed = tokens.replay(target)
+        if replayed is not None:
+            return wire.serialize(target, replayed)
+        for check in registry.CHECKS.get(target.name, []):
+            check(call)
+        handler = registry.HANDLERS.get(target.name)
+        special = handler or tokens.applies(target) or pagination.applies(target)
+        if not special:
+            return forward_raw(self.moto, environ)
+        result = pagination.paged(call, handler or Call.forward)
+        tokens.remember(target, result)
+        return wire.serialize(target, result)
+
+
+def refuse_dry_run(target: Target) -> None:
+    """EC2 answers a dry run with an error that says it would have worked."""
+    if target.service == "ec2" and target.params.get("DryRun") is True:
+        raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+
+
+def _reason(status: int) -> str:
+    from http.client import responses
+
+    return responses.get(status, "Unknown")

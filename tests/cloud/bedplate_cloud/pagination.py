@@ -1,0 +1,133 @@
+"""Pages for every list operation the service models know a paginator for.
+
+Moto returns most lists whole. Here the whole list is fetched, cut to the page asked for, and the rest is left behind
+a token, as the operation's entry in the service's paginators model says.
+"""
+
+import base64
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+from botocore.utils import set_value_from_jmespath
+
+from . import settings
+from .errors import AwsError
+from .registry import Handler
+from .wire import Target
+
+if TYPE_CHECKING:
+    from .gateway import Call
+
+# Page sizes of the services that page even when the caller asks for nothing.
+DEFAULT_SIZES = {"iam": 100, "kms": 100, "eks": 100, "logs": 50}
+SERVICES = {"ec2", "iam", "kms", "eks", "logs"}
+INVALID_TOKEN = {
+    "ec2": ("InvalidNextToken", "The token is not valid."),
+    "iam": ("ValidationError", "Invalid Marker."),
+    "kms": ("InvalidMarkerException", "The marker is not valid."),
+    "eks": ("InvalidParameterException", "Invalid nextToken."),
+    "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
+}
+# EC2 refuses pages smaller than five for its older operations.
+SMALLEST = {"ec2": 5}
+# Operations whose paginator has a token but no list worth cutting.
+SKIPPED = {"ec2:DescribeSpotFleetInstances", "ec2:DescribeSpotFleetRequestHistory"}
+
+
+@cache
+def _models(service: str) -> dict[str, Any]:
+    loader = botocore.session.get_session().get_component("data_loader")
+    return loader.load_service_model(service, "paginators-1")["pagination"]
+
+
+def _model(target: Target) -> dict[str, Any] | None:
+    if target.service not in SERVICES or target.name in SKIPPED:
+        return None
+    model = _models(target.service).get(target.operation)
+    if model is None or not isinstance(model["input_token"], str):
+        return None
+    return model
+
+
+def applies(target: Target) -> bool:
+    """Whether this call's answer has to be cut into pages."""
+    model = _model(target)
+    if model is None:
+        return False
+    asked = model.get("limit_key") in target.params or model["input_token"] in target.params
+    return asked or target.service in DEFAULT_SIZES
+
+
+def paged(call: "Call", produce: Handler) -> dict[str, Any]:
+    """Produce the whole answer and return the page the call asked for."""
+    model = _model(call.target)
+    if model is None:
+        return produce(call)
+    start, size = _position(call, model)
+    call.params.pop(model["input_token"], None)
+    call.params.pop(model.get("limit_key", ""), None)
+    result = produce(call)
+    if size is not None:
+        _cut(result, model, start, size, call.target.name)
+    return result
+
+
+def _position(call: "Call", model: dict[str, Any]) -> tuple[int, int | None]:
+    service = call.target.service
+    token = call.params.get(model["input_token"])
+    limit = call.params.get(model.get("limit_key", ""))
+    if service == "ec2" and limit is not None:
+        _refuse_ids_with_limit(call, int(limit))
+    start = _offset(token, call.target) if token else 0
+    size = int(limit) if limit else DEFAULT_SIZES.get(service)
+    # The smaller page is always allowed: AWS may return fewer results than asked for.
+    if settings.page_size and size:
+        size = min(size, settings.page_size)
+    if size is None and token:
+        size = 1000
+    return start, size
+
+
+def _refuse_ids_with_limit(call: "Call", limit: int) -> None:
+    operation = call.target.operation
+    if limit < SMALLEST["ec2"]:
+        raise AwsError("InvalidParameterValue", f"Value ( {limit} ) for parameter maxResults is invalid. Expecting a value greater than 5.")
+    for key, value in call.params.items():
+        if key.endswith("Ids") and value and operation not in ("DescribeVpcEndpoints", "DescribeSecurityGroupRules"):
+            raise AwsError("InvalidParameterCombination", f"The parameter {key} cannot be used with the parameter MaxResults")
+
+
+def _offset(token: str, target: Target) -> int:
+    try:
+        document = json.loads(base64.urlsafe_b64decode(token.encode()))
+        assert document["operation"] == target.name
+        return int(document["offset"])
+    except Exception:
+        raise AwsError(*INVALID_TOKEN[target.service]) from None
+
+
+def _cut(result: dict[str, Any], model: dict[str, Any], start: int, size: int, operation: str) -> None:
+    keys = model["result_key"]
+    keys = [keys] if isinstance(keys, str) else list(keys)
+    more = False
+    budget = size
+    skip = start
+    # Several lists (GetAccountAuthorizationDetails) are paged as if they were one after the other.
+    for key in keys:
+        rows = result.get(key) or []
+        skipped = min(skip, len(rows))
+        page = rows[skipped : skipped + budget]
+        skip -= skipped
+        budget -= len(page)
+        more = more or skipped + len(page) < len(rows)
+        result[key] = page
+    outputs = model["output_token"]
+    output = outputs if isinstance(outputs, str) else outputs[0]
+    result.pop(output, None)
+    if model.get("more_results"):
+        result[model["more_results"]] = more
+    if more:
+        document = json.dumps({"operation": operation, "offset": start + size})
+        set_value_from_jmespath(result, output, base64.urlsafe_b64encode(document.encode()).decode())

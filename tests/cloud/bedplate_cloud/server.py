@@ -1,0 +1,46 @@
+"""The HTTP server under the cloud."""
+
+import threading
+
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import ThreadedWSGIServer
+
+from . import control
+from .gateway import Cloud
+
+
+class Handler(MotoRequestHandler):
+    """Connections stay open between requests, which is what the SDKs' connection pools expect."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def log_request(self, code: object = "-", size: object = "-") -> None:
+        """Say nothing: a test run makes thousands of calls."""
+
+
+class Server(ThreadedWSGIServer):
+    """Threads end with the process, so an open idle connection does not hold up its end."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+
+def serve(host: str, port: int) -> int:
+    """Answer requests until the process is told to stop."""
+    from . import services  # noqa: F401  Registers every handler.
+
+    cloud = Cloud()
+    server = Server(host, port, cloud, Handler)
+    control.cloud = cloud
+    print(f"bedplate cloud ready: http://{host}:{server.server_port}", flush=True)
+    threading.Thread(target=services.warm_up, args=(cloud,), daemon=True).start()
+    try:
+        server.serve_forever(poll_interval=0.1)
+    except (KeyboardInterrupt, SystemExit):
+        pass
+    finally:
+        server.server_close()
+    return 0

@@ -1,0 +1,86 @@
+"""Everything that can be set from the command line, and the environment moto is imported under."""
+
+import os
+
+ACCOUNT = "797923187401"
+CALLER_ARN = f"arn:aws:iam::{ACCOUNT}:user/bedplate"
+CALLER_NAME = "bedplate"
+
+# Seconds each pending state lasts. `aws` holds typical times measured on the real service, and is meant to be scaled.
+DURATIONS = {
+    "quick": {
+        "nat-gateway.create": 0.6,
+        "nat-gateway.delete": 0.6,
+        "nat-gateway.visible": 30.0,
+        "vpc-endpoint.create": 0.4,
+        "vpc-endpoint.delete": 0.4,
+        "vpc-endpoint.linger": 0.4,
+        "cluster.create": 1.0,
+        "cluster.update": 0.5,
+        "cluster.delete": 0.6,
+        "nodegroup.create": 0.6,
+        "nodegroup.update": 0.4,
+        "nodegroup.delete": 0.5,
+        "fargate-profile.create": 0.4,
+        "fargate-profile.delete": 0.4,
+        "addon.create": 0.3,
+        "addon.update": 0.3,
+        "addon.delete": 0.2,
+    },
+    "aws": {
+        "nat-gateway.create": 95.0,
+        "nat-gateway.delete": 50.0,
+        "nat-gateway.visible": 3600.0,
+        "vpc-endpoint.create": 60.0,
+        "vpc-endpoint.delete": 120.0,
+        "vpc-endpoint.linger": 90.0,
+        "cluster.create": 540.0,
+        "cluster.update": 180.0,
+        "cluster.delete": 150.0,
+        "nodegroup.create": 110.0,
+        "nodegroup.update": 60.0,
+        "nodegroup.delete": 240.0,
+        "fargate-profile.create": 80.0,
+        "fargate-profile.delete": 140.0,
+        "addon.create": 40.0,
+        "addon.update": 40.0,
+        "addon.delete": 20.0,
+    },
+}
+
+# The values in force; `configure` fills them once, before the first request.
+durations: dict[str, float] = dict(DURATIONS["quick"])
+page_size: int | None = None
+
+
+def prepare() -> None:
+    """Set the environment that moto reads while it is imported."""
+    os.environ["MOTO_ACCOUNT_ID"] = ACCOUNT
+    os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+    # moto's own services call each other through boto3 in a few places and then need some credentials.
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "local")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
+
+
+def configure(choice: str, scale: float, pages: int | None) -> None:
+    """Choose the durations: a named set, or `key=seconds` pairs over the quick set."""
+    global page_size
+    page_size = pages
+    durations.clear()
+    durations.update(parse_durations(choice))
+    for key in durations:
+        durations[key] *= scale
+
+
+def parse_durations(choice: str) -> dict[str, float]:
+    """Read `quick`, `aws`, `k=v,...` or `aws,k=v,...`."""
+    chosen = dict(DURATIONS["quick"])
+    for part in filter(None, choice.split(",")):
+        if part in DURATIONS:
+            chosen = dict(DURATIONS[part])
+            continue
+        key, _, seconds = part.partition("=")
+        if key not in chosen:
+            raise ValueError(f"unknown duration {key!r}; known: {', '.join(sorted(chosen))}")
+        chosen[key] = float(seconds)
+    return chosen

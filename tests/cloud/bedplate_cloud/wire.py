@@ -1,0 +1,204 @@
+"""Requests and responses on the wire: which operation is called, with which parameters, and how answers are written.
+
+Parsing and serializing is moto's and botocore's own, driven by the service models, so every field of a model works.
+"""
+
+import io
+import json
+import re
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+import botocore.parsers
+import botocore.serialize
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.routing import get_service_router
+from moto.core.serialize import get_serializer_class
+from moto.core.utils import get_service_model
+
+from .errors import AwsError
+
+# Signing names that differ from botocore's name for the service.
+SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "email": "ses"}
+# Services whose parameters this cloud looks into; other bodies (S3 objects) are never parsed here.
+PARSED = {"ec2", "eks", "iam", "kms", "logs", "sts"}
+
+_SCOPE = re.compile(r"Credential=([^/,]*)/\d+/([^/]+)/([^/]+)/aws4_request")
+
+
+@dataclass
+class Response:
+    """An HTTP answer."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass
+class Target:
+    """What a request calls."""
+
+    service: str
+    operation: str
+    region: str
+    params: dict[str, Any]
+    protocol: str
+    model: Any = None
+
+    @property
+    def name(self) -> str:
+        """The name used in counts, faults and handlers, e.g. `ec2:CreateVpc`."""
+        return f"{self.service}:{self.operation}"
+
+
+def read_body(environ: dict[str, Any]) -> bytes:
+    """Read the request's body and put it back, because moto reads it again."""
+    body = Request(environ).get_data(cache=False)
+    set_body(environ, body)
+    return body
+
+
+def set_body(environ: dict[str, Any], body: bytes) -> None:
+    """Replace the request's body."""
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    environ.pop("wsgi.input_terminated", None)
+
+
+def identify(environ: dict[str, Any], body: bytes) -> Target:
+    """Find service, region, operation and parameters of a request."""
+    signing_name, region = signing_scope(environ)
+    service = SERVICE_BY_SIGNING_NAME.get(signing_name, signing_name)
+    if service == "elasticloadbalancing":
+        service = "elbv2" if b"Version=2015-12-01" in body else "elb"
+    try:
+        return route(service, region, environ, body)
+    except Exception:
+        # Services moto does not model are still counted, under the best name the request gives away.
+        return Target(service, guess_operation(environ, body), region, {}, "unknown")
+
+
+def signing_scope(environ: dict[str, Any]) -> tuple[str, str]:
+    """The service and region a request is signed for; any credentials will do."""
+    text = environ.get("HTTP_AUTHORIZATION", "")
+    found = _SCOPE.search(text) or _SCOPE.search(environ.get("QUERY_STRING", ""))
+    return (found[3].lower(), found[2]) if found else ("s3", "us-east-1")
+
+
+def route(service: str, region: str, environ: dict[str, Any], body: bytes) -> Target:
+    """Match the request against the service's model and parse its parameters."""
+    model = get_service_model(service)
+    request = Request(dict(environ, **{"wsgi.input": io.BytesIO(body)}))
+    operation, url_params = get_service_router(service).match(request)
+    protocol = determine_request_protocol(model, request.content_type)
+    params: dict[str, Any] = {}
+    if service in PARSED:
+        parser = PROTOCOL_PARSERS[protocol](operation)
+        params = parser.parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": body,
+                "url_path": request.path,
+                "url_params": url_params,
+            }
+        )
+    return Target(service, operation.name, region, params, protocol, operation)
+
+
+def guess_operation(environ: dict[str, Any], body: bytes) -> str:
+    """Name the operation of a request no model describes."""
+    target = environ.get("HTTP_X_AMZ_TARGET")
+    if target:
+        return target.split(".")[-1]
+    action = parse_qs(body[:4096].decode("utf-8", "replace")).get("Action")
+    return action[0] if action else f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
+
+
+def serialize(target: Target, result: dict[str, Any]) -> Response:
+    """Write a result in the protocol the request came in."""
+    serializer = get_serializer_class(target.service, target.protocol)(operation_model=target.model)
+    written = serializer.serialize(result)
+    body = written["body"]
+    request_id = str(uuid.uuid4())
+    if isinstance(body, str):
+        body = re.sub(r"(?<=<RequestId>).*?(?=</RequestId>)|(?<=<requestId>).*?(?=</requestId>)", request_id, body)
+        body = body.encode()
+    headers = dict(written["headers"]) | {"x-amzn-RequestId": request_id}
+    return Response(written["status_code"], headers, body)
+
+
+def parse_response(target: Target, response: Response) -> dict[str, Any]:
+    """Read moto's answer back into a dictionary, with botocore's own parser."""
+    parser = botocore.parsers.create_parser(target.protocol)
+    parsed = parser.parse(
+        {"status_code": response.status, "headers": _Headers(response.headers), "body": response.body},
+        target.model.output_shape,
+    )
+    parsed.pop("ResponseMetadata", None)
+    return parsed
+
+
+def apply_params(environ: dict[str, Any], target: Target, params: dict[str, Any]) -> dict[str, Any]:
+    """The same request with other parameters."""
+    serializer = botocore.serialize.create_serializer(target.protocol, include_validation=False)
+    request = serializer.serialize_to_request(params, target.model)
+    changed = dict(environ)
+    body = request["body"]
+    if isinstance(body, dict):
+        from urllib.parse import urlencode
+
+        body = urlencode(body).encode()
+    set_body(changed, body if isinstance(body, bytes) else str(body).encode())
+    query = request.get("query_string") or {}
+    if target.protocol.startswith("rest") and isinstance(query, dict):
+        from urllib.parse import urlencode
+
+        changed["QUERY_STRING"] = urlencode(query, doseq=True)
+    return changed
+
+
+class _Headers(dict):
+    """Header names without case, which botocore's parsers expect."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__({key.lower(): value for key, value in headers.items()})
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(key.lower(), default)
+
+    def __contains__(self, key: object) -> bool:
+        return super().__contains__(str(key).lower())
+
+
+def error_response(target: Target, error: AwsError) -> Response:
+    """Write an error in the protocol the request came in."""
+    request_id = str(uuid.uuid4())
+    headers = {"x-amzn-RequestId": request_id}
+    if target.protocol in ("ec2", "query", "rest-xml"):
+        headers["Content-Type"] = "text/xml"
+        return Response(error.status, headers, _xml_error(target.protocol, error, request_id).encode())
+    json_11 = target.protocol == "json" or target.protocol == "unknown"
+    headers["Content-Type"] = "application/x-amz-json-1.1" if json_11 else "application/json"
+    headers["x-amzn-ErrorType"] = error.code
+    document = {"__type": error.code, "message": error.message, **error.members}
+    return Response(error.status, headers, json.dumps(document).encode())
+
+
+def _xml_error(protocol: str, error: AwsError, request_id: str) -> str:
+    code, message = escape(error.code), escape(error.message)
+    inner = f"<Code>{code}</Code><Message>{message}</Message>"
+    if protocol == "ec2":
+        return f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    if protocol == "rest-xml":
+        return f"<Error>{inner}<RequestId>{request_id}</RequestId></Error>"
+    side = "Sender" if error.status < 500 else "Receiver"
+    error_element = f"<Error><Type>{side}</Type>{inner}</Error>"
+    return f"<ErrorResponse>{error_element}<RequestId>{request_id}</RequestId></ErrorResponse>"
