@@ -1,0 +1,148 @@
+//! A virtual private cloud.
+
+use super::{filters, retag, tag_specification, tags};
+use crate::{Aws, VpcId, error::Sent};
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as SdkVpc, VpcAttributeName, VpcState};
+use bedplate_model::{
+    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved,
+    Step, Tags, Which,
+};
+use ipnet::Ipv4Net;
+
+/// A virtual private cloud.
+#[derive(Debug)]
+pub enum Vpc {}
+
+/// Settings of a VPC.
+#[derive(Clone, Debug, Record)]
+pub struct VpcSpec<P: Phase> {
+    /// Its address range.
+    #[replace]
+    #[aws("CidrBlock")]
+    pub cidr: P::Of<Ipv4Net>,
+    /// Whether instances get DNS answers from the VPC's resolver.
+    #[aws("EnableDnsSupport")]
+    pub dns_support: P::Of<bool>,
+    /// Whether instances with public addresses get public DNS names; private DNS of endpoints needs it.
+    #[aws("EnableDnsHostnames")]
+    pub dns_hostnames: P::Of<bool>,
+}
+
+/// Outputs of a VPC.
+#[derive(Clone, Debug, Record)]
+pub struct VpcOutputs<P: Phase> {
+    /// Its id.
+    pub id: P::Of<VpcId>,
+}
+
+impl Reconcile for Vpc {
+    const KIND: &'static str = "ec2.vpc";
+    const DOC: &'static str = "A virtual private cloud.";
+    const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::VPC");
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:CreateVpc",
+        "ec2:DeleteVpc",
+        "ec2:DescribeVpcs",
+        "ec2:DescribeVpcAttribute",
+        "ec2:ModifyVpcAttribute",
+        "ec2:CreateTags",
+        "ec2:DeleteTags",
+    ];
+    const ORDER: Order = Order::CreateFirst;
+    const RECOVERY: Recovery = Recovery::Tag;
+    type Cloud = Aws;
+    type Spec<P: Phase> = VpcSpec<P>;
+    type Outputs<P: Phase> = VpcOutputs<P>;
+
+    async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
+        let mut found = Vec::new();
+        for filter in filters(which, "vpc-id") {
+            let mut pages = cloud.ec2.describe_vpcs().filters(filter).into_paginator().items().send();
+            while let Some(vpc) = pages.next().await {
+                let vpc = vpc.sent()?;
+                let support = attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsSupport).await?;
+                let hostnames = attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsHostnames).await?;
+                found.extend(observe(&vpc, support, hostnames));
+            }
+        }
+        Ok(found)
+    }
+
+    async fn create(cloud: &Aws, spec: &VpcSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
+        let request = cloud.ec2.create_vpc().cidr_block(spec.cidr.to_string());
+        let answer =
+            request.tag_specifications(tag_specification(ResourceType::Vpc, &creation.tags)).send().await.sent()?;
+        let id = answer.vpc.and_then(|vpc| vpc.vpc_id);
+        id.map(Id::new).ok_or_else(|| CallError::malformed("ec2:CreateVpc", "VpcId"))
+    }
+
+    async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
+        let flag = |value| AttributeBooleanValue::builder().value(value).build();
+        // AWS takes one attribute per call.
+        if step.changes(&["dns_support"]) {
+            let request = cloud.ec2.modify_vpc_attribute().vpc_id(step.id.as_str());
+            request.enable_dns_support(flag(step.wanted.dns_support)).send().await.sent()?;
+        }
+        if step.changes(&["dns_hostnames"]) {
+            let request = cloud.ec2.modify_vpc_attribute().vpc_id(step.id.as_str());
+            request.enable_dns_hostnames(flag(step.wanted.dns_hostnames)).send().await.sent()?;
+        }
+        Ok(())
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
+        retag(cloud, id, set, remove).await
+    }
+
+    async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        cloud.ec2.delete_vpc().vpc_id(id.as_str()).send().await.sent().map(drop)
+    }
+}
+
+/// Reads one attribute; `None` when the VPC is gone by now.
+async fn attribute(cloud: &Aws, vpc: Option<&str>, name: VpcAttributeName) -> Result<Option<bool>, CallError> {
+    let request = cloud.ec2.describe_vpc_attribute().set_vpc_id(vpc.map(str::to_owned)).attribute(name.clone());
+    let Some(answer) = request.send().await.found()? else { return Ok(None) };
+    let value = match name {
+        VpcAttributeName::EnableDnsSupport => answer.enable_dns_support,
+        _ => answer.enable_dns_hostnames,
+    };
+    Ok(value.and_then(|value| value.value))
+}
+
+fn observe(vpc: &SdkVpc, dns_support: Option<bool>, dns_hostnames: Option<bool>) -> Option<Observation<Vpc>> {
+    let id = vpc.vpc_id()?;
+    let spec: VpcSpec<Observed> =
+        VpcSpec { cidr: vpc.cidr_block().and_then(|cidr| cidr.parse().ok()), dns_support, dns_hostnames };
+    Some(Observation {
+        id: Id::new(id),
+        tags: Some(tags(vpc.tags())),
+        readiness: match vpc.state() {
+            Some(VpcState::Pending) => Readiness::Busy("pending".to_owned()),
+            _ => Readiness::Ready,
+        },
+        spec,
+        outputs: Some(VpcOutputs { id: VpcId::new(id) }),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_ec2::types::Tag;
+
+    #[test]
+    fn a_vpc_is_read_as_aws_shows_it() {
+        let sdk = SdkVpc::builder()
+            .vpc_id("vpc-1")
+            .cidr_block("10.0.0.0/16")
+            .state(VpcState::Available)
+            .tags(Tag::builder().key("Name").value("x").build())
+            .build();
+        let seen = observe(&sdk, Some(true), None).unwrap();
+        assert_eq!(seen.readiness, Readiness::Ready);
+        assert_eq!(seen.spec.to_json(), serde_json::json!({"cidr": "10.0.0.0/16", "dns_support": true}));
+        assert_eq!(seen.tags.unwrap()["Name"], "x");
+        assert_eq!(seen.outputs.unwrap().id.as_str(), "vpc-1");
+    }
+}

@@ -1,0 +1,162 @@
+//! From the SDK's errors to [`CallError`]: the operation, the code, the request id, and what it means.
+
+use crate::clients::prefix;
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_types::request_id::RequestId;
+use bedplate_model::{CallError, Class};
+
+/// Turns an SDK result into the engine's.
+pub(crate) trait Sent<T> {
+    /// The answer, or the failure with its meaning.
+    fn sent(self) -> Result<T, CallError>;
+
+    /// The same, but "does not exist" is `None`.
+    fn found(self) -> Result<Option<T>, CallError>
+    where
+        Self: Sized,
+    {
+        match self.sent() {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.class == Class::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The same, but "exists already" and "does not exist" are success: for calls that only make sure.
+    fn ensured(self) -> Result<(), CallError>
+    where
+        Self: Sized,
+    {
+        match self.sent() {
+            Err(error) if !matches!(error.class, Class::NotFound | Class::AlreadyExists) => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<T, E> Sent<T> for Result<T, SdkError<E, HttpResponse>>
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    fn sent(self) -> Result<T, CallError> {
+        self.map_err(|error| to_call_error(&error))
+    }
+}
+
+fn to_call_error<E>(error: &SdkError<E, HttpResponse>) -> CallError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let operation = operation_of(std::any::type_name::<E>());
+    let Some(service) = error.as_service_error() else {
+        let code = match error {
+            SdkError::TimeoutError(_) => "Timeout",
+            SdkError::DispatchFailure(_) => "Unreachable",
+            SdkError::ResponseError(_) => "UnreadableAnswer",
+            _ => "NotSent",
+        };
+        let message = DisplayErrorContext(error).to_string();
+        return CallError::local(&operation, code, message, Class::Unreachable);
+    };
+    let code = service.code().unwrap_or("Unknown").to_owned();
+    let message = service.message().unwrap_or("AWS gave no message").to_owned();
+    let request_id = service.meta().request_id().or_else(|| error.request_id()).map(str::to_owned);
+    let class = classify(&code, &message);
+    CallError { operation, code, message, request_id, class }
+}
+
+/// `ec2:CreateVpc` from `aws_sdk_ec2::operation::create_vpc::CreateVpcError`.
+fn operation_of(error_type: &str) -> String {
+    let error_type = error_type.split('<').next().unwrap_or(error_type);
+    let service = error_type.split("::").next().unwrap_or_default().trim_start_matches("aws_sdk_");
+    let name = error_type.rsplit("::").next().unwrap_or_default().trim_end_matches("Error");
+    format!("{}:{name}", prefix(service))
+}
+
+/// What a service's error code means. AWS has no common list; the codes are those of the services' API references.
+pub(crate) fn classify(code: &str, message: &str) -> Class {
+    let lower = message.to_lowercase();
+    let says = |part: &str| lower.contains(part);
+    match code {
+        // IAM spreads within seconds; until then its consumers answer with these.
+        "InvalidParameterValue" | "InvalidParameterException" | "InvalidRequestException" | "ValidationError"
+            if says("cannot be assumed") || says("unable to assume") || says("not authorized to perform: sts:assumerole") =>
+        {
+            Class::NotYet
+        }
+        "MalformedPolicyDocumentException" | "MalformedPolicyDocument" if says("principal") => Class::NotYet,
+        "InvalidPrincipal" => Class::NotYet,
+        // The service-linked role exists already: IAM says it with a general code.
+        "InvalidInput" if says("has been taken") => Class::AlreadyExists,
+
+        "IdempotentParameterMismatch" | "IdempotencyParameterMismatchException" => Class::TokenSpent,
+        "DependencyViolation" | "ResourceInUse" | "DeleteConflict" | "InvalidIPAddress.InUse" | "IncorrectState"
+        | "OperationNotPermitted" | "ConcurrentModification" | "OperationAbortedException"
+        | "ResourceInUseException" | "InvalidGroup.InUse" | "KMSInvalidStateException"
+        // EKS uses one code for "exists" and for "in use"; the message tells them apart.
+            if !says("already exists") =>
+        {
+            Class::Busy
+        }
+        "ResourceInUseException" => Class::AlreadyExists,
+        "ResourceNotReadyException" => Class::Busy,
+        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException"
+        | "RequestThrottled" | "LimitExceededException"
+            if says("rate") || says("throttl") || code != "LimitExceededException" =>
+        {
+            Class::Throttled
+        }
+        "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure"
+        | "UnrecognizedClientException" | "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException"
+        | "SignatureDoesNotMatch" | "RequestExpired" | "OptInRequired" => Class::Denied,
+        _ if code.ends_with("LimitExceeded") || code.ends_with("LimitExceededException") => Class::Quota,
+        "LimitExceeded" | "AddressLimitExceeded" | "ServiceQuotaExceededException" => Class::Quota,
+        "EntityAlreadyExists" | "EntityAlreadyExistsException" | "AlreadyExistsException" | "Resource.AlreadyAssociated"
+        | "ResourceAlreadyExistsException" => Class::AlreadyExists,
+        _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => Class::AlreadyExists,
+        _ if code.ends_with("NotFound") || code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
+        "NoSuchEntityException" | "Gateway.NotAttached" => Class::NotFound,
+        _ if code.starts_with("Invalid") || code.starts_with("Validation") || code.starts_with("Malformed") => {
+            Class::Invalid
+        }
+        "InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" | "ServerException" => Class::Unreachable,
+        _ => Class::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_operation_is_read_from_the_error_type() {
+        let name = std::any::type_name::<aws_sdk_ec2::operation::create_vpc::CreateVpcError>();
+        assert_eq!(operation_of(name), "ec2:CreateVpc");
+        let name = std::any::type_name::<aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError>();
+        assert_eq!(operation_of(name), "logs:CreateLogGroup");
+    }
+
+    #[test]
+    fn codes_have_a_meaning() {
+        for (code, message, class) in [
+            ("InvalidVpcID.NotFound", "", Class::NotFound),
+            ("NoSuchEntity", "", Class::NotFound),
+            ("DependencyViolation", "", Class::Busy),
+            ("VpcLimitExceeded", "", Class::Quota),
+            ("LimitExceededException", "Cannot exceed quota", Class::Quota),
+            ("LimitExceededException", "Rate exceeded", Class::Throttled),
+            ("InvalidPermission.Duplicate", "", Class::AlreadyExists),
+            ("EntityAlreadyExists", "", Class::AlreadyExists),
+            ("UnauthorizedOperation", "", Class::Denied),
+            ("InvalidInput", "Service role name X has been taken in this account", Class::AlreadyExists),
+            ("ResourceInUseException", "Cluster already exists with name: c", Class::AlreadyExists),
+            ("ResourceInUseException", "Cluster has nodegroups attached", Class::Busy),
+            ("IdempotentParameterMismatch", "", Class::TokenSpent),
+            ("InvalidParameterException", "The role cannot be assumed by EKS", Class::NotYet),
+            ("InvalidParameterValue", "", Class::Invalid),
+        ] {
+            assert_eq!(classify(code, message), class, "{code}: {message}");
+        }
+    }
+}
