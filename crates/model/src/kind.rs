@@ -47,6 +47,8 @@ pub trait Schema: Send + Sync {
     fn ownership(&self) -> Ownership;
     /// See [`Recovery`].
     fn recovery(&self) -> Recovery;
+    /// Whether it carries tags of its own.
+    fn tagged(&self) -> bool;
     /// The id known before creation, of a fully known specification.
     ///
     /// # Errors
@@ -146,6 +148,9 @@ impl<K: Reconcile> Schema for Entry<K> {
     }
     fn recovery(&self) -> Recovery {
         K::RECOVERY
+    }
+    fn tagged(&self) -> bool {
+        K::TAGGED
     }
 
     fn identity(&self, spec: &Json) -> Result<Option<Id>, RecordError> {

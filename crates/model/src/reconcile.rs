@@ -31,6 +31,9 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     const OWNERSHIP: Ownership = Ownership::Tags;
     /// How a create that was cut off is found again.
     const RECOVERY: Recovery = Recovery::Name;
+    /// Whether it carries tags of its own. Where it does not, observed tags are only evidence of who owns it: a KMS alias
+    /// shows the tags of its key.
+    const TAGGED: bool = true;
 
     /// The id that is known before it exists (a name, `parent|child`); `None` where AWS assigns one.
     fn identity(_spec: &Self::Spec<Resolved>) -> Option<Id> {
