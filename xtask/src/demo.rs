@@ -1,0 +1,111 @@
+//! `cargo xtask demo`: from nothing to a running platform in the local cloud.
+
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::Result;
+use fs_err as fs;
+
+use crate::{
+    Workspace,
+    cloud::Cloud,
+    process::{self, say},
+    python,
+};
+
+/// All that a person has to decide.
+const PLATFORM: &str = r#"project_name = "fintechglobal"
+region       = "us-east-1"
+account_id   = "797923187401"
+alert_email  = "team-platform@yourcompany.com"
+monthly_budget_limit = "5000"
+"#;
+
+/// From the workspace's root, so that the printed commands are short.
+const FOLDER: &str = "target/demo";
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The local cloud's port on 127.0.0.1 [default: 5600, or a free one if that is in use]
+    #[arg(long)]
+    port: Option<u16>,
+    /// End after the outputs instead of leaving the local cloud running
+    #[arg(long)]
+    exit: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    let python = python::set_up(workspace)?;
+    eprintln!("Building bedplate; the first time this takes several minutes, nearly all of it for the AWS SDK …");
+    process::run(process::cargo(workspace).args(["build", "--package", "bedplate"]), "building bedplate")?;
+
+    // The cloud is empty whenever it starts, and a state of what was in the last one would be wrong in it.
+    let folder = workspace.root.join(FOLDER);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join("platform.toml"), PLATFORM)?;
+
+    let cloud = Cloud::start(workspace, &python, args.port)?;
+    say(format!("The local cloud answers at {}. {FOLDER}/platform.toml says:\n\n{PLATFORM}", cloud.endpoint));
+    for arguments in [&["bootstrap", "--yes"][..], &["output"]] {
+        say(format!("$ bedplate {}\n", arguments.join(" ")));
+        let mut bedplate = Command::new(workspace.bedplate());
+        process::without_aws(bedplate.current_dir(&workspace.root).stdin(Stdio::null()));
+        bedplate.envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]);
+        bedplate.args(["--config", &format!("{FOLDER}/platform.toml"), "--endpoint-url", &cloud.endpoint]);
+        process::run(bedplate.args(arguments), &format!("bedplate {}", arguments[0]))?;
+        say("");
+    }
+    if args.exit {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(next(workspace, &cloud.endpoint));
+    cloud.wait()
+}
+
+/// What to try, as commands to paste into another terminal.
+fn next(workspace: &Workspace, endpoint: &str) -> String {
+    let root = quoted(&workspace.root.to_string_lossy());
+    let binary = workspace.bedplate();
+    let bedplate = quoted(&binary.strip_prefix(&workspace.root).unwrap_or(&binary).to_string_lossy());
+    format!(
+        "The platform is up. Ctrl-C here ends the local cloud. To go on, in another terminal:
+
+    cd {root}
+    unset AWS_PROFILE AWS_SESSION_TOKEN AWS_REGION
+    export AWS_ACCESS_KEY_ID=demo AWS_SECRET_ACCESS_KEY=demo AWS_EC2_METADATA_DISABLED=true
+    export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+    export AWS_ENDPOINT_URL={endpoint} BEDPLATE_CONFIG={FOLDER}/platform.toml
+
+    {bedplate} plan                          # no changes
+    {bedplate} state list
+    {bedplate} cost
+    {bedplate} graph --format svg > {FOLDER}/graph.svg
+    {bedplate} drift
+    {bedplate} destroy                       # refused: a production stack is protected
+    {bedplate} destroy --lift-protection --empty-buckets --skip-final-snapshot
+"
+    )
+}
+
+/// For a shell.
+fn quoted(text: &str) -> String {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+".contains(it);
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_survive_a_shell() -> Result<()> {
+        assert_eq!(quoted("/home/me/bedplate"), "/home/me/bedplate");
+        for path in ["/home/me/it's here", "a b", "$HOME;ls"] {
+            let output = Command::new("sh").args(["-c", &format!("printf %s {}", quoted(path))]).output()?;
+            assert_eq!(String::from_utf8(output.stdout)?, path);
+        }
+        Ok(())
+    }
+}
