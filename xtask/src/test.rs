@@ -175,7 +175,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         let start = Instant::now();
         // Nothing that goes wrong in one part keeps the others from running.
         let totals = part().unwrap_or_else(|error| {
-            say(format!("error: {error:?}"));
+            say(format!("error: {error:#}"));
             Totals::FAILED
         });
         report.push((title, totals, start.elapsed().as_secs()));
