@@ -1,0 +1,144 @@
+"""LocalStack in its environment, started by start.py and by nothing else: `launch.py PARENT_PID STATE_DIRECTORY`.
+
+Keeps three promises that LocalStack itself does not: it talks to this machine only, it does not outlive start.py, and it
+runs on Python 3.11 and 3.12 too.
+"""
+
+import importlib.abc
+import importlib.machinery
+import ipaddress
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import time
+import typing
+import warnings
+
+
+def stay_on_this_machine():
+    """Refuse every connection and every look-up that would leave the loopback interface.
+
+    LocalStack's own switches are set as well (start.py); this holds for what has no switch, and says who tried.
+    """
+
+    def is_local(host):
+        if host is None or host in ("", b"", "localhost", b"localhost"):
+            return True
+        try:
+            address = ipaddress.ip_address(host.decode() if isinstance(host, bytes) else host)
+        except (ValueError, UnicodeDecodeError):
+            return False
+        return address.is_loopback or address.is_unspecified
+
+    def watch(event, args):
+        if event in ("socket.connect", "socket.sendto"):
+            # Unix sockets are addressed by a path, the others by a tuple.
+            host = args[1][0] if isinstance(args[1], tuple) else None
+        elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
+            host = args[0]
+        else:
+            return
+        if not is_local(host):
+            print(f"launch.py: refused {event} to {host}", file=sys.stderr, flush=True)
+            raise ConnectionRefusedError(f"the tests' LocalStack may not talk to {host}")
+
+    sys.addaudithook(watch)
+
+
+def die_with(parent, state):
+    """End when start.py is gone. It ends us itself when it can; this is for when it was killed."""
+
+    def wait():
+        while os.getppid() == parent:
+            time.sleep(0.2)
+        # The log and whatever services wrote: start.py removes it otherwise.
+        shutil.rmtree(state, ignore_errors=True)
+        # start.py made us the leader of a group of our own.
+        os.killpg(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=wait, name="die-with-parent", daemon=True).start()
+
+
+HEADER = re.compile(r"^(?P<indent>[ \t]*)(?P<kind>(?:async )?def|class) (?P<name>\w+)\[(?P<parameters>[^\]]*)\]", re.M)
+BASES = re.compile(r"\((?P<bases>[^()]*)\)(?=:)")
+ALIAS = re.compile(r"^type (\w+) =", re.M)
+
+
+def without_type_parameters(source):
+    """The same module in the syntax of Python 3.11: `class A[T](B)` becomes `class A(B, Generic[T])` with a `TypeVar` T.
+
+    Works on text, and for the dozen places where LocalStack 4.14 needs it: what it misses stays a SyntaxError.
+    """
+    names = set()
+    pieces = []
+    position = 0
+    for header in HEADER.finditer(source):
+        parameters = [parameter.split(":")[0].strip() for parameter in header["parameters"].split(",")]
+        names.update(parameters)
+        pieces += [source[position : header.start()], f"{header['indent']}{header['kind']} {header['name']}"]
+        position = header.end()
+        if header["kind"] == "class":
+            bases = BASES.match(source, position)
+            # dict[...] works as it is, and a dict that were Generic too would be pickled differently.
+            if not (bases and bases["bases"].strip() == "dict"):
+                generic = f"typing_.Generic[{', '.join(parameters)}]"
+                pieces.append(f"({bases['bases']}, {generic})" if bases else f"({generic})")
+                position = bases.end() if bases else position
+    pieces.append(source[position:])
+    return ALIAS.sub(r"\1 =", "".join(pieces)), names
+
+
+class OlderSyntax(importlib.machinery.SourceFileLoader):
+    """Loads what this Python can parse as it is, and the rest through `without_type_parameters`."""
+
+    def get_code(self, fullname):
+        try:
+            return super().get_code(fullname)
+        except SyntaxError:
+            source, self.type_variables = without_type_parameters(self.get_source(fullname))
+            return compile(source, self.path, "exec", dont_inherit=True)
+
+    def exec_module(self, module):
+        code = self.get_code(module.__name__)
+        module.__dict__["typing_"] = typing
+        for name in getattr(self, "type_variables", ()):
+            module.__dict__[name] = typing.TypeVar(name)
+        exec(code, module.__dict__)
+
+
+class OlderSyntaxFinder(importlib.abc.MetaPathFinder):
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition(".")[0] != "localstack":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if spec and type(spec.loader) is importlib.machinery.SourceFileLoader:
+            spec.loader = OlderSyntax(fullname, spec.loader.path)
+        return spec
+
+
+def act_as_python_3_13():
+    """What LocalStack 4.14 needs of 3.12 and 3.13 for the services that start.py offers."""
+    import typing_extensions
+
+    warnings.deprecated = typing_extensions.deprecated
+    if sys.version_info < (3, 12):
+        typing.override = typing_extensions.override
+        sys.meta_path.insert(0, OlderSyntaxFinder())
+
+
+def main():
+    parent, state = int(sys.argv[1]), sys.argv[2]
+    die_with(parent, state)
+    stay_on_this_machine()
+    if sys.version_info < (3, 13):
+        act_as_python_3_13()
+    from localstack.runtime.main import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()
