@@ -23,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.exit_with_parent:
         _watch_parent()
     settings.prepare()
-    settings.configure(options.durations, options.scale, options.page_size)
+    settings.configure(options.durations, options.scale, options.page_size, options.lenient)
     from .server import serve
 
     return serve(options.host, options.port)
@@ -37,6 +37,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--durations", default="quick", help="quick, aws, or key=seconds pairs, comma-separated")
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies every duration")
     parser.add_argument("--page-size", type=int, help="largest page of every paged list")
+    parser.add_argument("--lenient", action="store_true", help="EKS takes any role and any subnet")
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process ends")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args(argv)

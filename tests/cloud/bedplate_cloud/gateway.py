@@ -4,11 +4,14 @@ import logging
 import threading
 from typing import Any
 
+from moto.backends import list_of_moto_modules
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from . import calls, clock, control, pagination, registry, tokens, wire
 from .errors import Answered, AwsError
 from .wire import Response, Target
+
+_MOTO_SERVICES = {name.replace("-", "") for name in list_of_moto_modules()} | {"monitoring"}
 
 log = logging.getLogger("bedplate_cloud")
 
@@ -88,6 +91,8 @@ class Cloud:
         except NotImplementedError as error:
             return wire.error_response(target, AwsError("NotImplemented", f"{target.name}: {error}", 501))
         except Exception as error:
+            if target.service.replace("-", "") not in _MOTO_SERVICES:
+                return wire.error_response(target, AwsError("NotImplemented", f"moto has no {target.service}", 501))
             log.exception("%s failed", target.name)
             return wire.error_response(target, AwsError("InternalFailure", f"{target.name}: {error!r}", 500))
 

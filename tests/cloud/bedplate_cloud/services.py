@@ -4,6 +4,20 @@ from typing import Any
 
 from moto.core.utils import get_service_model
 
+from . import (  # noqa: F401
+    ec2_endpoints,
+    ec2_nat,
+    ec2_network,
+    eks_access,
+    eks_addon,
+    eks_cluster,
+    eks_common,
+    eks_fargate,
+    eks_nodegroup,
+    eks_versions,
+    iam,
+)
+
 
 def warm_up(_cloud: Any) -> None:
     """Load the models the first calls would wait for (EC2's takes most of a second)."""

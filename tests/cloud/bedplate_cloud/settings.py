@@ -13,8 +13,8 @@ DURATIONS = {
         "nat-gateway.delete": 0.6,
         "nat-gateway.visible": 30.0,
         "vpc-endpoint.create": 0.4,
-        "vpc-endpoint.delete": 0.4,
-        "vpc-endpoint.linger": 0.4,
+        "vpc-endpoint.delete": 0.3,
+        "vpc-endpoint.linger": 0.2,
         "cluster.create": 1.0,
         "cluster.update": 0.5,
         "cluster.delete": 0.6,
@@ -24,6 +24,7 @@ DURATIONS = {
         "fargate-profile.create": 0.4,
         "fargate-profile.delete": 0.4,
         "addon.create": 0.3,
+        "addon.degraded": 5.0,
         "addon.update": 0.3,
         "addon.delete": 0.2,
     },
@@ -43,6 +44,7 @@ DURATIONS = {
         "fargate-profile.create": 80.0,
         "fargate-profile.delete": 140.0,
         "addon.create": 40.0,
+        "addon.degraded": 900.0,
         "addon.update": 40.0,
         "addon.delete": 20.0,
     },
@@ -51,6 +53,8 @@ DURATIONS = {
 # The values in force; `configure` fills them once, before the first request.
 durations: dict[str, float] = dict(DURATIONS["quick"])
 page_size: int | None = None
+# Leaves out the checks of trust policies, attached policies and private subnets, for clients that use any role at hand.
+lenient = False
 
 
 def prepare() -> None:
@@ -62,10 +66,10 @@ def prepare() -> None:
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "local")
 
 
-def configure(choice: str, scale: float, pages: int | None) -> None:
+def configure(choice: str, scale: float, pages: int | None, trusting: bool) -> None:
     """Choose the durations: a named set, or `key=seconds` pairs over the quick set."""
-    global page_size
-    page_size = pages
+    global page_size, lenient
+    page_size, lenient = pages, trusting
     durations.clear()
     durations.update(parse_durations(choice))
     for key in durations:

@@ -1,0 +1,201 @@
+"""IAM and STS: who the caller is, service-linked roles, and the checks of policy documents."""
+
+import json
+import re
+from typing import Any
+
+from moto.iam.models import iam_backends
+
+from . import clock, settings
+from .errors import AwsError
+from .gateway import Call
+from .registry import checks, handles
+
+# Service -> the name AWS gives its service-linked role.
+LINKED_ROLES = {
+    "eks.amazonaws.com": "AmazonEKS",
+    "eks-nodegroup.amazonaws.com": "AmazonEKSNodegroup",
+    "eks-fargate.amazonaws.com": "AmazonEKSForFargate",
+    "rds.amazonaws.com": "RDS",
+    "elasticache.amazonaws.com": "ElastiCache",
+    "elasticloadbalancing.amazonaws.com": "ElasticLoadBalancing",
+    "autoscaling.amazonaws.com": "AutoScaling",
+    "rds.application-autoscaling.amazonaws.com": "ApplicationAutoScaling_RDSCluster",
+    "dynamodb.application-autoscaling.amazonaws.com": "ApplicationAutoScaling_DynamoDBTable",
+    "spot.amazonaws.com": "EC2Spot",
+}
+PATH = "/aws-service-role/"
+
+
+def backend() -> Any:
+    """Moto's IAM of the account."""
+    return iam_backends[settings.ACCOUNT]["aws"]
+
+
+@handles("sts:GetCallerIdentity")
+def caller_identity(call: Call) -> dict[str, Any]:
+    """The one caller, unless a role was assumed here."""
+    answer = call.forward()
+    if answer["Arn"].endswith(":user/moto"):
+        return {"Account": settings.ACCOUNT, "Arn": settings.CALLER_ARN, "UserId": "AIDA79792318740BEDPLT"}
+    return answer
+
+
+@handles("iam:GetUser")
+def get_user(call: Call) -> dict[str, Any]:
+    """The caller is a user, though no list names it: it is not part of what a test makes."""
+    if call.params.get("UserName") not in (None, settings.CALLER_NAME):
+        return call.forward()
+    user = {
+        "Path": "/",
+        "UserName": settings.CALLER_NAME,
+        "UserId": "AIDA79792318740BEDPLT",
+        "Arn": settings.CALLER_ARN,
+        "CreateDate": clock.timestamp().replace(year=2024, month=1, day=1),
+    }
+    return {"User": user}
+
+
+@handles("iam:CreateServiceLinkedRole")
+def create_service_linked_role(call: Call) -> dict[str, Any]:
+    """Make the role once; its name is the service's choice."""
+    service, suffix = call.params["AWSServiceName"], call.params.get("CustomSuffix")
+    role = linked_role(service, suffix, call.params.get("Description") or "")
+    return {"Role": _role_row(role)}
+
+
+def linked_role(service: str, suffix: str | None = None, description: str = "") -> Any:
+    """Make a service-linked role, or say that it is there."""
+    if not re.fullmatch(r"[a-z0-9.-]+\.amazonaws\.com", service):
+        raise AwsError("InvalidInput", f"Service role name {service} is not a valid service principal.", 400)
+    name = "AWSServiceRoleFor" + LINKED_ROLES.get(service, service.split(".")[0].title().replace("-", ""))
+    name += f"_{suffix}" if suffix else ""
+    if any(one.name == name for one in backend().roles.values()):
+        message = f"Service role name {name} has been taken in this account, please try a different suffix."
+        raise AwsError("InvalidInput", message, 400)
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    path = f"{PATH}{service}/"
+    return backend().create_role(name, trust, path, None, description, [], "3600", linked_service=service)
+
+
+def _role_row(role: Any) -> dict[str, Any]:
+    return {
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.id,
+        "Arn": role.arn,
+        "CreateDate": role.create_date,
+        "AssumeRolePolicyDocument": json.dumps(json.loads(role.assume_role_policy_document)),
+    }
+
+
+def is_service_linked(role: Any) -> bool:
+    """Whether the role belongs to a service."""
+    return role.path.startswith(PATH)
+
+
+@checks("iam:DeleteRole", "iam:AttachRolePolicy", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "iam:TagRole")
+def protected_role(call: Call) -> None:
+    """A service-linked role is changed by its service only."""
+    name = call.params["RoleName"]
+    if any(one.name == name and is_service_linked(one) for one in backend().roles.values()):
+        message = f"Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+        raise AwsError("UnmodifiableEntity", message, 400)
+
+
+def parse_policy(text: str, code: str) -> dict[str, Any]:
+    """A policy document that is at least JSON with statements."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise AwsError(code, "This policy contains invalid Json", 400) from None
+    if not isinstance(document, dict) or "Statement" not in document:
+        raise AwsError(code, "Syntax errors in policy.", 400)
+    return document
+
+
+def statements_of(document: dict[str, Any]) -> list[dict[str, Any]]:
+    """A policy's statements; a single one may stand without a list."""
+    statements = document["Statement"]
+    return statements if isinstance(statements, list) else [statements]
+
+
+def unknown_principal(document: dict[str, Any]) -> str | None:
+    """The first user or role of this account that a policy names and that does not exist."""
+    known = {one.arn for one in [*backend().roles.values(), *backend().users.values()]} | {settings.CALLER_ARN}
+    for statement in statements_of(document):
+        principal = statement.get("Principal")
+        names = principal.get("AWS", []) if isinstance(principal, dict) else []
+        for name in [names] if isinstance(names, str) else names:
+            if re.match(rf"arn:aws:iam::{settings.ACCOUNT}:(user|role)/", name) and name not in known:
+                return name
+    return None
+
+
+@checks("iam:CreateRole")
+def new_role(call: Call) -> None:
+    """Refuse a broken trust policy, or one that names a principal that does not exist."""
+    _check_trust(call.params["AssumeRolePolicyDocument"])
+
+
+@checks("iam:UpdateAssumeRolePolicy")
+def changed_trust(call: Call) -> None:
+    """The same for a changed trust policy."""
+    _check_trust(call.params["PolicyDocument"])
+
+
+def _check_trust(text: str) -> None:
+    document = parse_policy(text, "MalformedPolicyDocument")
+    unknown = unknown_principal(document)
+    if unknown:
+        raise AwsError("MalformedPolicyDocument", f'Invalid principal in policy: "AWS":"{unknown}"', 400)
+    for statement in statements_of(document):
+        if "Principal" not in statement:
+            raise AwsError("MalformedPolicyDocument", "Missing required field Principal", 400)
+        if "Resource" in statement:
+            raise AwsError("MalformedPolicyDocument", "Has prohibited field Resource", 400)
+
+
+@checks("iam:PutRolePolicy", "iam:CreatePolicy", "iam:CreatePolicyVersion")
+def new_policy(call: Call) -> None:
+    """Refuse a policy that is no policy."""
+    document = parse_policy(call.params["PolicyDocument"], "MalformedPolicyDocument")
+    for statement in statements_of(document):
+        if "Principal" in statement:
+            raise AwsError("MalformedPolicyDocument", "Policy document should not specify a principal.", 400)
+
+
+@handles("iam:SimulatePrincipalPolicy")
+def simulate(call: Call) -> dict[str, Any]:
+    """Decide by the role's own policies; the caller, who has none here, may do everything."""
+    source = call.params["PolicySourceArn"]
+    rules = [("Allow", "*")] if source == settings.CALLER_ARN else _rules(source)
+    resources = call.params.get("ResourceArns") or ["*"]
+    results = []
+    for action in call.params.get("ActionNames") or []:
+        decision = _decide(rules, action)
+        results += [{"EvalActionName": action, "EvalResourceName": one, "EvalDecision": decision} for one in resources]
+    return {"EvaluationResults": results, "IsTruncated": False}
+
+
+def _rules(source: str) -> list[tuple[str, str]]:
+    role = next((one for one in backend().roles.values() if one.arn == source), None)
+    if role is None:
+        raise AwsError("NoSuchEntity", f"The entity {source} cannot be found.", 404)
+    documents = [*role.policies.values(), *(one.document for one in role.managed_policies.values())]
+    rules = []
+    for text in documents:
+        for statement in statements_of(json.loads(text) if isinstance(text, str) else text):
+            actions = statement.get("Action", [])
+            rules += [(statement["Effect"], one) for one in ([actions] if isinstance(actions, str) else actions)]
+    return rules
+
+
+def _decide(rules: list[tuple[str, str]], action: str) -> str:
+    import fnmatch
+
+    effects = {effect for effect, pattern in rules if fnmatch.fnmatchcase(action.lower(), pattern.lower())}
+    if "Deny" in effects:
+        return "explicitDeny"
+    return "allowed" if "Allow" in effects else "implicitDeny"
