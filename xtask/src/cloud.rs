@@ -39,9 +39,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
 pub(crate) fn module(workspace: &Workspace, python: &Path, name: &str) -> Command {
     let mut command = Command::new(python);
     command.args(["-m", name]).current_dir(&workspace.root).stdin(Stdio::null());
-    // Bytecode in the tree would be one more thing to ignore; unbuffered, so that what it prints is seen when it happens.
+    // Unbuffered, so that what it prints is seen when it happens.
     command.env("PYTHONPATH", workspace.root.join("tests/cloud"));
-    command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1").env_remove("PYTHONHOME");
+    command.env("PYTHONUNBUFFERED", "1").env_remove("PYTHONHOME");
     process::without_aws(&mut command);
     command
 }

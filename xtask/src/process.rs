@@ -95,7 +95,7 @@ pub(crate) fn port(wanted: Option<u16>, usual: u16) -> Result<u16> {
 
 /// A child process that ends, and is waited for, when this value goes.
 ///
-/// Ctrl-C ends xtask without running destructors; the terminal sends the same signal to the child, and the servers are
+/// Ctrl-C ends xtask without running destructors. The terminal sends the same signal to the child, and the servers are
 /// started with `--exit-with-parent` for everything else that could end us.
 pub(crate) struct Running(Child);
 

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Run this part only (may be given several times)
     #[arg(long, value_name = "PART")]
     only: Vec<Part>,
-    /// For `cargo test`, such as a name, `-p PACKAGE`, or `-- --nocapture`
+    /// For `cargo test`, such as part of a test's name, `--test FILE`, or `-- --nocapture`
     #[arg(last = true)]
     args: Vec<OsString>,
 }
@@ -164,10 +164,11 @@ fn is_start(line: &str) -> bool {
 }
 
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
-    let parts = Part::ALL.into_iter().filter(|part| match args.only.as_slice() {
+    let chosen = |part: &Part| match args.only.as_slice() {
         [] => !(args.no_lint && part.is_lint()),
         only => only.contains(part),
-    });
+    };
+    let parts: Vec<Part> = Part::ALL.into_iter().filter(chosen).collect();
 
     let mut report: Vec<(&str, Totals, u64)> = Vec::new();
     let mut time = |title, part: &mut dyn FnMut() -> Result<Totals>| {
@@ -181,7 +182,6 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         report.push((title, totals, start.elapsed().as_secs()));
     };
 
-    let parts: Vec<Part> = parts.collect();
     let mut python = None;
     if parts.iter().any(|part| !part.is_lint()) {
         time("set-up", &mut || {
@@ -249,17 +249,16 @@ fn is_installed(workspace: &Workspace, name: &str) -> Result<bool> {
 fn rust(workspace: &Workspace, python: Option<&Path>, args: &[OsString]) -> Result<Totals> {
     // The end-to-end tests run the program, which is not among what `cargo test` builds. All targets at once, because
     // another choice may mean other features of the dependencies, and then these would be built twice.
-    let targets = ["build", "--workspace", "--bins", "--tests"];
-    process::run(process::without_aws(process::cargo(workspace).args(targets)), "building")?;
+    process::run(process::cargo(workspace).args(["build", "--workspace", "--bins", "--tests"]), "building")?;
 
     let skips = Skips::new(workspace)?;
     let mut command = process::cargo(workspace);
-    // The root is no package, so without a `-p` among the arguments this is the whole workspace.
-    process::without_aws(&mut command).args(["test", "--no-fail-fast"]).args(args);
+    process::without_aws(&mut command).args(["test", "--workspace", "--no-fail-fast"]).args(args);
     command.env("BEDPLATE_TEST_BINARY", workspace.bedplate()).env("BEDPLATE_TEST_SKIPS", &skips.0);
-    if let Some(python) = python {
-        command.env("BEDPLATE_TEST_PYTHON", python);
-    }
+    match python {
+        Some(python) => command.env("BEDPLATE_TEST_PYTHON", python),
+        None => command.env_remove("BEDPLATE_TEST_PYTHON"),
+    };
     let mut results = Libtest::default();
     let status = process::stream(&mut command, |line| {
         results.line(line);
