@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What a platform is made of: the configuration, and the resources that follow from it.
+
+pub mod config;

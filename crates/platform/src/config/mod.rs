@@ -1,0 +1,168 @@
+//! The configuration file: `platform.toml` to [`Config`].
+//!
+//! A setting is written down once, as a field with its doc comment, its range and its default. The JSON schema made
+//! from these fields is what the file is checked against, what names the settings in messages, and what the reference
+//! page is generated from.
+
+mod check;
+mod cidr;
+mod cluster;
+mod error;
+mod network;
+mod parse;
+mod schema;
+mod security;
+mod suggest;
+mod tags;
+mod values;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use self::cidr::{SubnetPlan, VpcCidr};
+pub use self::cluster::{AmiType, Autoscaling, CapacityType, Cluster, LoadBalancer, LogType, NodeGroup, SupportType};
+pub use self::error::{ConfigError, Fault, Problem};
+pub use self::network::{GatewayService, NatGateways, Network, ZONES_WITHOUT_EKS};
+pub use self::schema::{Setting, json_schema, settings};
+pub use self::security::Security;
+pub use self::tags::{TagKey, TagValue};
+pub use self::values::{
+    AccountId, AddonName, Amount, CertificateArn, DnsLabel, Email, EndpointService, HttpPath, InstanceType, Ipv4Cidr,
+    KeyAlias, KubernetesVersion, LabelKey, LabelValue, NodeGroupName, PrincipalArn, ProjectName, Region, RetentionDays,
+    SslPolicy, ZoneId,
+};
+
+use self::error::Finding;
+
+/// Everything a platform is built from: five required settings, and one table per layer in which every setting has a
+/// default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The name from which every resource's name is derived. Changing it later means another platform.
+    pub project_name: ProjectName,
+    /// The AWS region everything is built in, apart from budgets and billing, which answer only in us-east-1.
+    pub region: Region,
+    /// The AWS account to build in. It is compared with the caller's identity before anything is touched.
+    pub account_id: AccountId,
+    /// The e-mail address for budget and cost alerts. It is also the value of the `Owner` tag.
+    pub alert_email: Email,
+    /// The monthly budget of the platform in US dollars. Mail goes out when 80 % and 100 % of it are spent.
+    pub monthly_budget_limit: Amount,
+    /// What the platform is for: it decides whether deletion protection and final snapshots are on.
+    #[serde(default)]
+    pub environment: Environment,
+    /// Tags for every resource that can be tagged, next to `Environment`, `Project` and `Owner`, which are set already.
+    #[serde(default)]
+    #[schemars(schema_with = "tags::schema")]
+    pub tags: BTreeMap<TagKey, TagValue>,
+    /// The VPC, its subnets, and what comes in and goes out.
+    #[serde(default)]
+    pub network: Network,
+    /// The encryption key and the service-linked roles.
+    #[serde(default)]
+    pub security: Security,
+    /// The EKS cluster, its nodes, and the application's place in it.
+    #[serde(default)]
+    pub cluster: Cluster,
+}
+
+/// What the platform is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Environment {
+    /// Deletion protection and final snapshots are on.
+    #[default]
+    Production,
+    /// Deletion protection and final snapshots are off, so that a destroy leaves nothing behind.
+    Development,
+}
+
+impl Environment {
+    /// The name in the file, in the stack's name and in the `Environment` tag.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Production => "production",
+            Self::Development => "development",
+        }
+    }
+}
+
+impl std::fmt::Display for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Config {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The file is missing, unreadable or not UTF-8, or it has [problems](ConfigError::problems).
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
+        parse::load(path.as_ref())
+    }
+
+    /// Checks a configuration that is already in memory; `file_name` is what messages call it.
+    ///
+    /// # Errors
+    ///
+    /// The text has [problems](ConfigError::problems): all of them are in the error, unless it is not TOML, in which
+    /// case only the first syntax error is.
+    pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigError> {
+        parse::parse(text, file_name)
+    }
+
+    /// The name of the stack, under which the state is kept: `fintechglobal-production`.
+    pub fn stack(&self) -> String {
+        format!("{}-{}", self.project_name, self.environment)
+    }
+
+    /// Whether this is production.
+    pub fn is_production(&self) -> bool {
+        self.environment == Environment::Production
+    }
+
+    /// The name of a resource of this project: `fintechglobal-cluster` for `cluster`.
+    pub fn name(&self, suffix: &str) -> String {
+        format!("{}-{suffix}", self.project_name)
+    }
+
+    /// The name of the EKS cluster.
+    pub fn cluster_name(&self) -> String {
+        self.name("cluster")
+    }
+
+    /// Whether AWS refuses to delete the cluster and the load balancer: the setting, or else whether this is
+    /// production.
+    pub fn cluster_deletion_protection(&self) -> bool {
+        self.cluster.deletion_protection.unwrap_or_else(|| self.is_production())
+    }
+
+    /// The tags of every resource, apart from the engine's ownership tags: `Environment`, `Project` and `Owner`, and
+    /// those of the file.
+    pub fn resource_tags(&self) -> BTreeMap<String, String> {
+        let own = [
+            ("Environment", self.environment.to_string()),
+            ("Project", self.project_name.to_string()),
+            ("Owner", self.alert_email.to_string()),
+        ];
+        let own = own.into_iter().map(|(key, value)| (key.to_owned(), value));
+        own.chain(self.tags.iter().map(|(key, value)| (key.to_string(), value.to_string()))).collect()
+    }
+
+    /// What is wrong between settings that are each right for themselves.
+    fn findings(&self) -> Vec<Finding> {
+        let mut findings = tags::findings(&self.tags);
+        findings.extend(self.network.findings(self.cluster.enabled));
+        findings.extend(self.cluster.findings(&self.region, &self.account_id));
+        findings
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! What a person reads when settings are right for themselves but not together.
+
+use insta::assert_snapshot;
+
+use super::*;
+
+#[test]
+fn zones_that_do_not_match() {
+    assert_snapshot!(refused("[network]\nzones = 3\nzone_ids = [\"use1-az1\", \"use1-az2\"]\n"), @r#"
+    error: `network.zone_ids` names 2, but `network.zones` is 3
+     --> platform.toml:8:12
+      |
+    7 | zones = 3
+      |         -
+    8 | zone_ids = ["use1-az1", "use1-az2"]
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: a list of zones replaces the choice of zones, so both have to say how many there are
+      = help: name one id per zone, or leave `zone_ids` out and let bedplate choose
+    "#);
+}
+
+#[test]
+fn a_zone_without_eks() {
+    assert_snapshot!(refused("[network]\nzone_ids = [\"use1-az3\", \"use1-az1\"]\n"), @r#"
+    error: EKS does not support the zone `use1-az3`
+     --> platform.toml:7:12
+      |
+    7 | zone_ids = ["use1-az3", "use1-az1"]
+      |            ^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: AWS places no control plane in use1-az3, usw1-az2, cac1-az3
+      = help: choose another zone of the region, or leave `zone_ids` out and let bedplate choose
+    "#);
+}
+
+#[test]
+fn listeners_on_one_port() {
+    assert_snapshot!(refused("[network]\nhttp_port = 443\n"), @r"
+    error: HTTP and HTTPS have the same port 443
+     --> platform.toml:7:13
+      |
+    7 | http_port = 443
+      |             ^^^
+      |
+      = note: a load balancer has one listener per port
+      = help: give them different ports, for example 80 and 443
+    ");
+}
+
+#[test]
+fn node_counts_that_contradict_each_other() {
+    assert_snapshot!(refused("[cluster.node_group]\nmin = 4\nmax = 6\ndesired = 3\nmax_unavailable = 9\n"), @r"
+    error: `desired` is 3, but `min` is 4 and `max` is 6
+     --> platform.toml:9:11
+      |
+    7 | min = 4
+      |       -
+    8 | max = 6
+      |       -
+    9 | desired = 3
+      |           ^
+      |
+      = note: `desired` has to lie between the two; what the file leaves out has its default
+      = help: change one of them so that `min` <= `desired` <= `max`
+
+    error: 9 nodes may be missing, but there are never more than 6
+      --> platform.toml:10:19
+       |
+     8 | max = 6
+       |       -
+     9 | desired = 3
+    10 | max_unavailable = 9
+       |                   ^
+       |
+       = note: an update would be allowed to stop every node at once
+       = help: write a number from 1 to 6
+
+    error: 2 problems in `platform.toml`; nothing was touched
+    ");
+}
+
+#[test]
+fn replica_counts_that_contradict_each_other() {
+    assert_snapshot!(refused("[cluster.autoscaling]\nmin_replicas = 20\n"), @r"
+    error: at least 20 pods are more than at most 10
+     --> platform.toml:7:16
+      |
+    7 | min_replicas = 20
+      |                ^^
+      |
+      = note: Kubernetes asks for `min_replicas` <= `max_replicas`
+      = help: lower `min_replicas` or raise `max_replicas`
+    ");
+}
+
+#[test]
+fn autoscaling_without_metrics() {
+    assert_snapshot!(refused("[cluster]\naddons = [\"vpc-cni\"]\n"), @r#"
+    error: autoscaling is on, but the add-on `metrics-server` is not in the list
+     --> platform.toml:7:10
+      |
+    7 | addons = ["vpc-cni"]
+      |          ^^^^^^^^^^^
+      |
+      = note: the autoscaler reads CPU and memory from it, and without it would never scale
+      = help: add `"metrics-server"` to the list, or write `enabled = false` in `[cluster.autoscaling]`
+    "#);
+    config("cluster.addons = []\ncluster.autoscaling.enabled = false");
+}
+
+#[test]
+fn a_certificate_from_somewhere_else() {
+    let arn = "arn:aws:acm:eu-west-1:123456789012:certificate/0a";
+    assert_snapshot!(refused(&format!("[cluster.load_balancer]\ncertificate_arn = \"{arn}\"\n")), @r#"
+    error: the certificate is in `eu-west-1`, but the platform in `us-east-1`
+     --> platform.toml:7:19
+      |
+    2 | region   = "us-east-1"
+      |            -----------
+    ...
+    7 | certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/0a"
+      |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: a load balancer uses certificates of its own region only
+      = help: request or import the certificate in `us-east-1`
+
+    error: the certificate is in account 123456789012, but the platform in 797923187401
+     --> platform.toml:7:19
+      |
+    3 | account_id   = "797923187401"
+      |                --------------
+    ...
+    7 | certificate_arn = "arn:aws:acm:eu-west-1:123456789012:certificate/0a"
+      |                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: a load balancer uses certificates of its own account only
+      = help: request or import the certificate in account 797923187401
+
+    error: 2 problems in `platform.toml`; nothing was touched
+    "#);
+}
+
+#[test]
+fn tags_that_aws_or_bedplate_own() {
+    let reserved = "\"aws:x\" = \"1\"\n\"Bedplate:stack\" = \"2\"\nowner = \"me\"\n";
+    assert_snapshot!(refused(&format!("[tags]\n{reserved}Team = \"a\"\nteam = \"b\"\n")), @r#"
+    error: `aws:x` is not the key of a tag
+     --> platform.toml:7:1
+      |
+    7 | "aws:x" = "1"
+      | ^^^^^^^
+      |
+      = note: what begins with `aws:` belongs to AWS
+      = help: write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
+
+    error: `Bedplate:stack` is not the key of a tag
+     --> platform.toml:8:1
+      |
+    8 | "Bedplate:stack" = "2"
+      | ^^^^^^^^^^^^^^^^
+      |
+      = note: what begins with `bedplate:` says which stack a resource belongs to
+      = help: choose another beginning
+
+    error: the tag `owner` is set already
+     --> platform.toml:9:1
+      |
+    9 | owner = "me"
+      | ^^^^^
+      |
+      = note: every resource has the tag `Owner` from the setting `alert_email`
+      = help: leave it out here, or choose another key
+
+    error: the tags `Team` and `team` differ only in capital letters
+      --> platform.toml:11:1
+       |
+    11 | team = "b"
+       | ^^^^
+       |
+       = note: IAM takes them for the same key and refuses a role that has both
+       = help: keep one of them
+
+    error: 4 problems in `platform.toml`; nothing was touched
+    "#);
+}
