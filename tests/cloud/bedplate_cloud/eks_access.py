@@ -61,7 +61,7 @@ def add_creator(one: Cluster) -> None:
 
 def add_service_entry(one: Cluster, role_arn: str, kind: str) -> None:
     """The entry EKS adds by itself so that its nodes may join."""
-    if one.doc["accessConfig"]["authenticationMode"] == "CONFIG_MAP" or role_arn in one.entries:
+    if settings.lenient or one.doc["accessConfig"]["authenticationMode"] == "CONFIG_MAP" or role_arn in one.entries:
         return
     entry = _entry(one.region, one, role_arn, kind)
     entry["kubernetesGroups"] = ["system:nodes"] if kind == "EC2_LINUX" else ["system:bootstrappers", "system:nodes", "system:node-proxier"]

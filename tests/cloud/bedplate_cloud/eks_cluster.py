@@ -9,6 +9,7 @@ from moto.kms.models import kms_backends
 
 from . import clock, eks, settings
 from .ec2 import all_groups, backend_of, group, managed_interface, remove_interface, subnet
+from .ec2_groups import Wanted, add_rule
 from .eks import Cluster, Document, as_text
 from .errors import AwsError
 from .eks_versions import VERSIONS, minor, platform_version
@@ -210,7 +211,7 @@ def _network_parts(new: Cluster) -> None:
     )
     tags = {"Name": name, f"kubernetes.io/cluster/{new.name}": "owned", "aws:eks:cluster-name": new.name}
     made = ec2.create_security_group(name, description, config["vpcId"], tags=tags)
-    ec2.authorize_security_group_ingress(made.id, "-1", None, None, [], source_groups=[{"GroupId": made.id}])
+    add_rule(ec2, made, False, Wanted("-1", None, None, "GroupId", made.id))
     config["clusterSecurityGroupId"] = made.id
     _place_interfaces(new)
 

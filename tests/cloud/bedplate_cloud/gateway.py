@@ -7,7 +7,7 @@ from typing import Any
 from moto.backends import list_of_moto_modules
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from . import calls, clock, control, pagination, registry, tokens, wire
+from . import calls, clock, cloudwatch, control, pagination, registry, tokens, wire
 from .errors import Answered, AwsError
 from .wire import Response, Target
 
@@ -29,7 +29,8 @@ class Call:
     def forward(self, **changes: Any) -> dict[str, Any]:
         """Ask moto, with changed parameters if any (`None` leaves one out), and return its answer."""
         params = {key: value for key, value in {**self.params, **changes}.items() if value is not None}
-        environ = self._environ if params == self.target.params else wire.apply_params(self._environ, self.target, params)
+        unchanged = params == self.target.params and wire.moto_protocol(self.target) == self.target.protocol
+        environ = self._environ if unchanged else wire.apply_params(self._environ, self.target, params)
         response = forward_raw(self._moto, environ)
         if response.status >= 300:
             raise Answered(response)
@@ -87,6 +88,8 @@ class Cloud:
             log.debug("%s -> %s", target.name, error)
             return wire.error_response(target, error)
         except Answered as answered:
+            if target.protocol == cloudwatch.PROTOCOL:
+                return wire.error_response(target, cloudwatch.translated(answered.response))
             return answered.response
         except NotImplementedError as error:
             return wire.error_response(target, AwsError("NotImplemented", f"{target.name}: {error}", 501))
@@ -117,7 +120,7 @@ class Cloud:
         for check in registry.CHECKS.get(target.name, []):
             check(call)
         handler = registry.HANDLERS.get(target.name)
-        special = handler or tokens.applies(target) or pagination.applies(target)
+        special = handler or target.protocol == cloudwatch.PROTOCOL or tokens.applies(target) or pagination.applies(target)
         if not special:
             return forward_raw(self.moto, environ)
         result = pagination.paged(call, handler or Call.forward)

@@ -183,7 +183,8 @@ def _rules(source: str) -> list[tuple[str, str]]:
     role = next((one for one in backend().roles.values() if one.arn == source), None)
     if role is None:
         raise AwsError("NoSuchEntity", f"The entity {source} cannot be found.", 404)
-    documents = [*role.policies.values(), *(one.document for one in role.managed_policies.values())]
+    versions = [version for one in role.managed_policies.values() for version in one.versions if version.is_default]
+    documents = [*role.policies.values(), *(version.document for version in versions)]
     rules = []
     for text in documents:
         for statement in statements_of(json.loads(text) if isinstance(text, str) else text):
@@ -199,3 +200,51 @@ def _decide(rules: list[tuple[str, str]], action: str) -> str:
     if "Deny" in effects:
         return "explicitDeny"
     return "allowed" if "Allow" in effects else "implicitDeny"
+
+
+@checks("iam:DeletePolicy")
+def delete_policy(call: Call) -> None:
+    """A policy that is attached, or that has other versions, stays."""
+    arn = call.params["PolicyArn"]
+    holders = [*backend().roles.values(), *backend().users.values(), *backend().groups.values()]
+    if any(arn in one.managed_policies for one in holders):
+        raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
+    policy = backend().managed_policies.get(arn)
+    if policy is not None and len(policy.versions) > 1:
+        raise AwsError("DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.", 409)
+
+
+def _provider(call: Call) -> Any:
+    arn = call.params["OpenIDConnectProviderArn"]
+    found = backend().open_id_providers.get(arn)
+    if found is None:
+        raise AwsError("NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}", 404)
+    return found
+
+
+@handles("iam:CreateOpenIDConnectProvider")
+def create_oidc_provider(call: Call) -> dict[str, Any]:
+    """Without a thumbprint list IAM fetches the thumbprint itself."""
+    answer = call.forward()
+    provider = backend().open_id_providers[answer["OpenIDConnectProviderArn"]]
+    if not provider.thumbprint_list:
+        provider.thumbprint_list = ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]
+    return answer
+
+
+@handles("iam:AddClientIDToOpenIDConnectProvider")
+def add_client(call: Call) -> dict[str, Any]:
+    """Add an audience; once more does nothing."""
+    clients = _provider(call).client_id_list
+    if call.params["ClientID"] not in clients:
+        clients.append(call.params["ClientID"])
+    return {}
+
+
+@handles("iam:RemoveClientIDFromOpenIDConnectProvider")
+def remove_client(call: Call) -> dict[str, Any]:
+    """Remove an audience; an unknown one does nothing."""
+    clients = _provider(call).client_id_list
+    if call.params["ClientID"] in clients:
+        clients.remove(call.params["ClientID"])
+    return {}

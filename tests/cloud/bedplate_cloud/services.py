@@ -5,9 +5,12 @@ from typing import Any
 from moto.core.utils import get_service_model
 
 from . import (  # noqa: F401
+    cloudwatch,
     ec2_endpoints,
+    ec2_groups,
     ec2_nat,
     ec2_network,
+    ec2_rest,
     eks_access,
     eks_addon,
     eks_cluster,
@@ -16,6 +19,9 @@ from . import (  # noqa: F401
     eks_nodegroup,
     eks_versions,
     iam,
+    inventory,
+    kms,
+    logs,
 )
 
 

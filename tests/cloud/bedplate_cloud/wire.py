@@ -9,7 +9,7 @@ import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 from xml.sax.saxutils import escape
 
 import botocore.parsers
@@ -25,7 +25,7 @@ from .errors import AwsError
 # Signing names that differ from botocore's name for the service.
 SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "email": "ses"}
 # Services whose parameters this cloud looks into; other bodies (S3 objects) are never parsed here.
-PARSED = {"ec2", "eks", "iam", "kms", "logs", "sts"}
+PARSED = {"ec2", "eks", "iam", "kms", "logs", "sts", "cloudwatch"}
 
 _SCOPE = re.compile(r"Credential=([^/,]*)/\d+/([^/]+)/([^/]+)/aws4_request")
 
@@ -77,8 +77,11 @@ def identify(environ: dict[str, Any], body: bytes) -> Target:
     service = SERVICE_BY_SIGNING_NAME.get(signing_name, signing_name)
     if service == "elasticloadbalancing":
         service = "elbv2" if b"Version=2015-12-01" in body else "elb"
+    from . import cloudwatch
+
     try:
-        return route(service, region, environ, body)
+        found = cloudwatch.identify(environ.get("PATH_INFO", ""), region, body)
+        return found or route(service, region, environ, body)
     except Exception:
         # Services moto does not model are still counted, under the best name the request gives away.
         return Target(service, guess_operation(environ, body), region, {}, "unknown")
@@ -124,6 +127,10 @@ def guess_operation(environ: dict[str, Any], body: bytes) -> str:
 
 def serialize(target: Target, result: dict[str, Any]) -> Response:
     """Write a result in the protocol the request came in."""
+    if target.protocol == "smithy-rpc-v2-cbor":
+        from . import cloudwatch
+
+        return cloudwatch.serialize(target, result)
     serializer = get_serializer_class(target.service, target.protocol)(operation_model=target.model)
     written = serializer.serialize(result)
     body = written["body"]
@@ -137,35 +144,39 @@ def serialize(target: Target, result: dict[str, Any]) -> Response:
 
 def parse_response(target: Target, response: Response) -> dict[str, Any]:
     """Read moto's answer back into a dictionary, with botocore's own parser."""
-    parser = botocore.parsers.create_parser(target.protocol)
+    parser = botocore.parsers.create_parser(moto_protocol(target))
     parsed = parser.parse(
-        {"status_code": response.status, "headers": _Headers(response.headers), "body": response.body},
+        {"status_code": response.status, "headers": Headers(response.headers), "body": response.body},
         target.model.output_shape,
     )
     parsed.pop("ResponseMetadata", None)
     return parsed
 
 
+def moto_protocol(target: Target) -> str:
+    """The protocol in which moto is asked."""
+    return "query" if target.protocol == "smithy-rpc-v2-cbor" else target.protocol
+
+
 def apply_params(environ: dict[str, Any], target: Target, params: dict[str, Any]) -> dict[str, Any]:
     """The same request with other parameters."""
-    serializer = botocore.serialize.create_serializer(target.protocol, include_validation=False)
+    protocol = moto_protocol(target)
+    serializer = botocore.serialize.create_serializer(protocol, include_validation=False)
     request = serializer.serialize_to_request(params, target.model)
     changed = dict(environ)
     body = request["body"]
     if isinstance(body, dict):
-        from urllib.parse import urlencode
-
         body = urlencode(body).encode()
     set_body(changed, body if isinstance(body, bytes) else str(body).encode())
     query = request.get("query_string") or {}
-    if target.protocol.startswith("rest") and isinstance(query, dict):
-        from urllib.parse import urlencode
-
+    if protocol.startswith("rest") and isinstance(query, dict):
         changed["QUERY_STRING"] = urlencode(query, doseq=True)
+    if protocol != target.protocol:
+        changed |= {"PATH_INFO": "/", "RAW_URI": "/", "REQUEST_URI": "/", "CONTENT_TYPE": "application/x-www-form-urlencoded"}
     return changed
 
 
-class _Headers(dict):
+class Headers(dict):  # type: ignore[type-arg]
     """Header names without case, which botocore's parsers expect."""
 
     def __init__(self, headers: dict[str, str]) -> None:
@@ -180,6 +191,10 @@ class _Headers(dict):
 
 def error_response(target: Target, error: AwsError) -> Response:
     """Write an error in the protocol the request came in."""
+    if target.protocol == "smithy-rpc-v2-cbor":
+        from . import cloudwatch
+
+        return cloudwatch.error_response(target, error)
     request_id = str(uuid.uuid4())
     headers = {"x-amzn-RequestId": request_id}
     if target.protocol in ("ec2", "query", "rest-xml"):
