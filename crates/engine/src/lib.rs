@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The engine: looks at what exists, and carries out a plan. Knows neither AWS nor a terminal.
+
+mod effect;
+mod event;
+mod journal;
+mod kinds;
+mod make;
+mod poller;
+mod remove;
+mod survey;
+mod walk;
+
+pub use effect::EffectError;
+pub use event::{Event, Sink, Silent};
+pub use journal::Journal;
+pub use kinds::Kinds;
+pub use survey::{SurveyError, survey};
+pub use walk::{Done, Engine, Failure, Outcome, Skipped};

@@ -11,9 +11,10 @@ use syn::{
 /// Derives `Record` for a struct over a phase: `struct SubnetSpec<P: Phase> { pub vpc: P::Of<VpcId>, .. }`.
 ///
 /// Field attributes: `#[update]` (the default), `#[replace]`, `#[refuse]` say what a change means; `#[volatile]` marks an
-/// output that an update in place may change; `#[aws("Name")]` names the property in the CloudFormation registry schema
+/// output that an update in place may change, `#[named]` one that follows from the identity and is the same again when the
+/// resource is made anew (a role's ARN); `#[aws("Name")]` names the property in the CloudFormation registry schema
 /// where it is not the field's name in Pascal case, and `#[aws(none)]` says that the schema has none.
-#[proc_macro_derive(Record, attributes(update, replace, refuse, volatile, aws))]
+#[proc_macro_derive(Record, attributes(update, replace, refuse, volatile, named, aws))]
 pub fn derive_record(input: TokenStream) -> TokenStream {
     expand(syn::parse_macro_input!(input as DeriveInput)).unwrap_or_else(Error::into_compile_error).into()
 }
@@ -40,11 +41,12 @@ fn expand(input: DeriveInput) -> Result<Tokens, Error> {
         }
         let change = change_of(&field.attrs)?;
         let volatile = field.attrs.iter().any(|a| a.path().is_ident("volatile"));
+        let named = field.attrs.iter().any(|a| a.path().is_ident("named"));
         let aws = aws_of(&field.attrs, &key)?;
         list.push(quote! {
             ::bedplate_model::Field {
                 name: #key, doc: #doc, type_name: #type_name, change: ::bedplate_model::Change::#change,
-                volatile: #volatile, aws: #aws,
+                volatile: #volatile, named: #named, aws: #aws,
             }
         });
         puts.push(quote! {

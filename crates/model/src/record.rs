@@ -30,6 +30,8 @@ pub struct Field {
     pub change: Change,
     /// For outputs: whether an update in place may change it.
     pub volatile: bool,
+    /// For outputs: whether it follows from the identity, so that it is the same again when the resource is made anew.
+    pub named: bool,
     /// Its property in the CloudFormation registry schema, from which `change` is taken.
     pub aws: Option<&'static str>,
 }

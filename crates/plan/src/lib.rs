@@ -1,1 +1,13 @@
-//! Placeholder.
+//! From what is wanted, recorded and observed to a plan: pure, synchronous, without a clock.
+
+mod diff;
+mod graph;
+mod plan;
+mod planner;
+mod schedule;
+
+pub use diff::{Difference, TagDifference, differences, tag_differences};
+pub use graph::{Declaration, Graph, GraphBuilder, GraphError, Node};
+pub use plan::{Action, Change, FieldChange, Make, Plan, Refusal, Removal, Summary};
+pub use planner::{Found, Observations, Options, PlanError, Schemas, make};
+pub use schedule::{Edge, Op, Schedule, schedule};

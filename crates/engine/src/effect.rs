@@ -1,0 +1,86 @@
+//! Why an effect on one resource fails.
+
+use bedplate_model::{CallError, Id};
+use bedplate_state::StoreError;
+use std::time::Duration;
+
+/// A failed effect.
+#[derive(Debug, thiserror::Error)]
+pub enum EffectError {
+    /// A call failed.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The state could not be saved.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// It exists and is not this stack's.
+    #[error("{id} exists already and does not belong to this stack")]
+    Foreign {
+        /// Its id.
+        id: Id,
+    },
+    /// AWS accepts the settings and does not show them.
+    #[error("AWS accepted the change and still shows another value of {fields}")]
+    WillNotSettle {
+        /// The fields.
+        fields: String,
+    },
+    /// It takes too long.
+    #[error("after {} min AWS still says: {state}", .after.as_secs() / 60)]
+    Deadline {
+        /// How long it was waited for.
+        after: Duration,
+        /// The last word.
+        state: String,
+    },
+    /// It failed in AWS.
+    #[error("AWS says it failed: {state}")]
+    Broken {
+        /// AWS's words.
+        state: String,
+    },
+    /// It was there and is gone.
+    #[error("{id} vanished while it was being worked on")]
+    Vanished {
+        /// Its id.
+        id: Id,
+    },
+    /// A value it needs is not known although everything it depends on is ready.
+    #[error("its setting {field} is not known although all it depends on is ready")]
+    Unresolved {
+        /// The field.
+        field: String,
+    },
+    /// Its type is unknown, or its specification does not fit its type.
+    #[error("{0}")]
+    Misfit(String),
+    /// The run was interrupted while waiting.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl EffectError {
+    /// The failed operation as IAM names it, where it was a call.
+    pub fn operation(&self) -> Option<&str> {
+        match self {
+            Self::Call(error) => Some(&error.operation),
+            _ => None,
+        }
+    }
+
+    /// A short name for scripts: the service's code, or our own.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Call(error) => &error.code,
+            Self::Store(_) => "StateNotSaved",
+            Self::Foreign { .. } => "ForeignResource",
+            Self::WillNotSettle { .. } => "WillNotSettle",
+            Self::Deadline { .. } => "Deadline",
+            Self::Broken { .. } => "FailedInAws",
+            Self::Vanished { .. } => "Vanished",
+            Self::Unresolved { .. } => "Unresolved",
+            Self::Misfit(_) => "Misfit",
+            Self::Interrupted => "Interrupted",
+        }
+    }
+}

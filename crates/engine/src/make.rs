@@ -1,0 +1,327 @@
+//! Makes a resource, or brings it to what is wanted.
+
+use crate::{EffectError, Engine, Event, survey::owned_generation};
+use bedplate_model::{
+    CallError, Class, Creation, Id, Json, JsonStep, Kind, Owner, Readiness, Recovery, Seen, Tags, Which, is_known, resolve,
+    token,
+};
+use bedplate_plan::{Action, Change, Make, TagDifference, differences, tag_differences};
+use bedplate_state::Intent;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// IAM, KMS and others take up to two minutes to know a fresh role or principal everywhere.
+const PROPAGATION: Duration = Duration::from_secs(120);
+/// Reads lag behind creates and updates by seconds; after this time a wrong answer is believed.
+const LAG: Duration = Duration::from_secs(30);
+/// How often a spent client token is replaced by the next one.
+const TOKENS: usize = 3;
+
+impl<C> Engine<'_, C> {
+    /// Carries out one [`Make`].
+    pub(crate) async fn make(&self, change: &Change, make: &Make) -> Result<(), EffectError> {
+        let kind = self.kind(&change.kind)?;
+        let spec = resolve(&make.draft, &|to, field| self.journal.read(|state| state.output(to, field).cloned()));
+        if let Json::Object(fields) = &spec
+            && let Some((field, _)) = fields.iter().find(|(_, value)| !is_known(value))
+        {
+            return Err(EffectError::Unresolved { field: field.clone() });
+        }
+        let spec = kind.canonical(&spec).map_err(|error| EffectError::Misfit(error.to_string()))?;
+        let target = Target {
+            kind,
+            change,
+            spec,
+            depends_on: make.depends_on.clone(),
+            owner: Owner {
+                stack: self.stack.clone(),
+                address: change.address.clone(),
+                generation: make.generation,
+            },
+            tags: make.tags.clone(),
+        };
+        match &make.id {
+            Some(id) if change.action == Action::Adopt => {
+                let intent = target.intent(make.client_token.clone());
+                self.journal.record(|state| state.adopt(&change.address, id.clone(), intent)).await?;
+                self.settle(&target, id, None).await
+            }
+            Some(id) => {
+                let last = self.journal.read(|state| state.resources.get(&change.address).map(|r| r.spec.clone()));
+                self.journal.record(|state| state.begin_update(&change.address, &make.depends_on)).await?;
+                self.settle(&target, id, last).await
+            }
+            None => {
+                let (target, id) = self.create(target, make).await?;
+                let sent = target.spec.clone();
+                self.settle(&target, &id, Some(sent)).await
+            }
+        }
+    }
+
+    /// Creates it once, whatever happened before.
+    async fn create<'t>(&self, mut target: Target<'t, C>, make: &Make) -> Result<(Target<'t, C>, Id), EffectError> {
+        let address = &target.change.address;
+        let kind = target.kind;
+        let mut client_token = make.client_token.clone();
+        let intent = target.intent(client_token.clone());
+        self.journal.record(|state| state.begin_create(address, intent)).await?;
+
+        let found = match kind.recovery() {
+            Recovery::Tag if make.interrupted => self.search(&target, LAG).await?,
+            _ => None,
+        };
+        let (started, mut retries, mut spent) = (Instant::now(), 0, 0);
+        let id = match found {
+            Some(id) => id,
+            None => loop {
+                let creation = target.creation(client_token.clone());
+                let error = match self.slot(kind.name(), kind.create(self.cloud, &target.spec, &creation)).await {
+                    Ok(id) => break id,
+                    Err(error) => error,
+                };
+                match error.class {
+                    Class::AlreadyExists => match self.existing(&target).await? {
+                        Some(id) => break id,
+                        None if started.elapsed() < LAG => {}
+                        None => return Err(error.into()),
+                    },
+                    // The token outlived what it made. A new generation has a new one.
+                    Class::TokenSpent if spent < TOKENS => {
+                        spent += 1;
+                        let generation = self.journal.read(|state| state.next_generation(address));
+                        target.renew(generation);
+                        client_token = token(&self.stack, address, generation, "create");
+                        let intent = target.intent(client_token.clone());
+                        self.journal.record(|state| state.begin_create(address, intent)).await?;
+                        continue;
+                    }
+                    Class::NotYet if started.elapsed() < PROPAGATION => {}
+                    Class::Busy if started.elapsed() < kind.pace().deadline => {}
+                    _ => return Err(error.into()),
+                }
+                self.events.event(Event::Retrying { address, error: &error });
+                self.pause(backoff(&mut retries)).await?;
+            },
+        };
+        self.journal.record(|state| state.created(address, id.clone())).await?;
+        Ok((target, id))
+    }
+
+    /// What stands where the resource shall stand, if it is ours.
+    async fn existing(&self, target: &Target<'_, C>) -> Result<Option<Id>, EffectError> {
+        let identity = target.kind.identity(&target.spec).map_err(|error| EffectError::Misfit(error.to_string()))?;
+        let Some(identity) = identity else { return self.search(target, Duration::ZERO).await };
+        let Some(seen) = self.poller.look(target.kind, self.cloud, &identity, Duration::ZERO).await? else {
+            return Ok(None);
+        };
+        match owned_generation(target.kind, &seen, &self.stack, &target.owner.address) {
+            Some(_) => Ok(Some(seen.id)),
+            None => Err(EffectError::Foreign { id: seen.id }),
+        }
+    }
+
+    /// Searches by the ownership tag, again and again for `patience`, because tag filters lag behind creates.
+    async fn search(&self, target: &Target<'_, C>, patience: Duration) -> Result<Option<Id>, EffectError> {
+        let (started, mut retries) = (Instant::now(), 0);
+        loop {
+            let seen = target.kind.read(self.cloud, Which::Owned(&self.stack)).await?;
+            let ours = |seen: &Seen| {
+                let owner = seen.tags.as_ref().and_then(Owner::from_tags);
+                owner.as_ref() == Some(&target.owner) && seen.readiness != Readiness::Gone
+            };
+            if let Some(seen) = seen.into_iter().find(ours) {
+                return Ok(Some(seen.id));
+            }
+            if started.elapsed() >= patience {
+                return Ok(None);
+            }
+            self.pause(backoff(&mut retries)).await?;
+        }
+    }
+
+    /// Waits until AWS is done with it, compares, changes what differs, until nothing does.
+    ///
+    /// `sent` are the settings last sent, for the fields that AWS does not tell.
+    async fn settle(&self, target: &Target<'_, C>, id: &Id, mut sent: Option<Json>) -> Result<(), EffectError> {
+        let address = &target.change.address;
+        let kind = target.kind;
+        let pace = kind.pace();
+        let mut last_tags = self
+            .journal
+            .read(|state| state.resources.get(address).map(|recorded| recorded.tags.clone()).unwrap_or_default());
+        let started = Instant::now();
+        let (mut changed_at, mut retries) = (started, 0);
+        let mut attempted: Option<Vec<&'static str>> = None;
+        let mut delay = Duration::ZERO;
+        loop {
+            self.interrupted()?;
+            let seen = select_look(self, kind, id, delay).await?;
+            delay = pace.poll.min(started.elapsed() / 8).max(Duration::from_millis(250).min(pace.poll));
+            if started.elapsed() > pace.deadline {
+                let state = seen.map_or_else(|| "not found".to_owned(), |seen| words(&seen.readiness));
+                return Err(EffectError::Deadline { after: started.elapsed(), state });
+            }
+            let Some(seen) = seen.filter(|seen| seen.readiness != Readiness::Gone) else {
+                if changed_at.elapsed() > LAG {
+                    return Err(EffectError::Vanished { id: id.clone() });
+                }
+                continue;
+            };
+            match &seen.readiness {
+                Readiness::Broken(state) => return Err(EffectError::Broken { state: state.clone() }),
+                Readiness::Busy(state) => {
+                    let (elapsed, expected) = (started.elapsed(), pace.expected);
+                    self.events.event(Event::Waiting { address, state, elapsed, expected });
+                    continue;
+                }
+                Readiness::Ready | Readiness::Gone => {}
+            }
+
+            let misfit = |error: bedplate_model::RecordError| EffectError::Misfit(error.to_string());
+            let differing = differences(kind, &target.spec, &seen.spec, sent.as_ref()).map_err(misfit)?;
+            let tags = match &seen.tags {
+                Some(seen) if kind.tagged() => tag_differences(&target.tags, seen, &last_tags),
+                _ => Vec::new(),
+            };
+            if differing.is_empty() && tags.is_empty() {
+                let Some(outputs) = seen.outputs else {
+                    let (elapsed, expected) = (started.elapsed(), pace.expected);
+                    self.events.event(Event::Waiting { address, state: "no outputs yet", elapsed, expected });
+                    continue;
+                };
+                let (spec, tags, depends_on) =
+                    (target.spec.clone(), target.tags.clone(), target.depends_on.clone());
+                return Ok(self.journal.record(|state| state.ready(address, spec, tags, outputs, depends_on)).await?);
+            }
+
+            let mut names: Vec<&'static str> = differing.iter().map(|difference| difference.field.name).collect();
+            let signature: Vec<&'static str> = names.iter().copied().chain(tags.first().map(|_| "tags")).collect();
+            // The same difference again: either the read lags behind the change, or AWS will never show it.
+            if attempted.as_ref() == Some(&signature) {
+                if changed_at.elapsed() > LAG {
+                    return Err(EffectError::WillNotSettle { fields: signature.join(", ") });
+                }
+                if changed_at.elapsed() < LAG / 10 * u32::try_from(retries.min(9)).unwrap_or(9) {
+                    continue;
+                }
+            } else {
+                changed_at = Instant::now();
+            }
+            match self.step(target, id, &seen, &mut names, &tags).await {
+                Ok(()) => {
+                    sent = Some(target.spec.clone());
+                    last_tags = target.tags.clone();
+                    if attempted.as_ref() == Some(&signature) {
+                        retries += 1;
+                    } else {
+                        retries = 0;
+                    }
+                    attempted = Some(signature);
+                    delay = Duration::ZERO;
+                }
+                Err(error) => {
+                    let patience = match error.class {
+                        Class::NotYet => PROPAGATION,
+                        Class::Busy => pace.deadline,
+                        _ => return Err(error.into()),
+                    };
+                    if started.elapsed() > patience {
+                        return Err(error.into());
+                    }
+                    self.events.event(Event::Retrying { address, error: &error });
+                    let mut soon = 2;
+                    delay = backoff(&mut soon);
+                }
+            }
+        }
+    }
+
+    /// One step towards what is wanted: tags, then settings.
+    async fn step(
+        &self,
+        target: &Target<'_, C>,
+        id: &Id,
+        seen: &Seen,
+        names: &mut [&'static str],
+        tags: &[TagDifference],
+    ) -> Result<(), CallError> {
+        let kind = target.kind;
+        if !tags.is_empty() {
+            let set: Tags = tags.iter().filter_map(|tag| Some((tag.key.clone(), tag.after.clone()?))).collect();
+            let remove: Vec<String> =
+                tags.iter().filter(|tag| tag.after.is_none()).map(|tag| tag.key.clone()).collect();
+            self.slot(kind.name(), kind.tag(self.cloud, id, &set, &remove)).await?;
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        // The token of a step follows from where it starts and where it goes, so that a repeated step is the same call.
+        let purpose = format!("update\n{}\n{}", seen.spec, target.spec);
+        let step_token = token(&self.stack, &target.owner.address, target.owner.generation, &purpose);
+        let creation = target.creation(step_token);
+        let step = JsonStep { id, wanted: &target.spec, seen: &seen.spec, changed: names, creation: &creation };
+        self.slot(kind.name(), kind.update(self.cloud, step)).await
+    }
+}
+
+/// Looks, and gives up when the run is interrupted.
+async fn select_look<C>(
+    engine: &Engine<'_, C>,
+    kind: &dyn Kind<C>,
+    id: &Id,
+    delay: Duration,
+) -> Result<Option<Seen>, EffectError> {
+    tokio::select! {
+        biased;
+        seen = engine.poller.look(kind, engine.cloud, id, delay) => Ok(seen?),
+        () = engine.cancel.cancelled(), if !delay.is_zero() => Err(EffectError::Interrupted),
+    }
+}
+
+/// What is being made.
+pub(crate) struct Target<'a, C: 'static> {
+    kind: &'static dyn Kind<C>,
+    change: &'a Change,
+    spec: Json,
+    depends_on: std::collections::BTreeSet<bedplate_model::Address>,
+    owner: Owner,
+    tags: Tags,
+}
+
+impl<C> Target<'_, C> {
+    fn intent(&self, client_token: String) -> Intent {
+        Intent {
+            kind: self.change.kind.clone(),
+            generation: self.owner.generation,
+            client_token,
+            spec: self.spec.clone(),
+            tags: self.tags.clone(),
+            depends_on: self.depends_on.clone(),
+        }
+    }
+
+    fn creation(&self, token: String) -> Creation {
+        Creation { owner: self.owner.clone(), token, tags: self.tags.clone() }
+    }
+
+    fn renew(&mut self, generation: u32) {
+        self.owner.generation = generation;
+        self.tags.extend(self.owner.to_tags());
+    }
+}
+
+/// 250 ms, doubling up to 15 s.
+pub(crate) fn backoff(retries: &mut u32) -> Duration {
+    let pause = Duration::from_millis(250) * 2u32.pow((*retries).min(6));
+    *retries += 1;
+    pause.min(Duration::from_secs(15))
+}
+
+pub(crate) fn words(readiness: &Readiness) -> String {
+    match readiness {
+        Readiness::Ready => "ready".to_owned(),
+        Readiness::Busy(state) | Readiness::Broken(state) => state.clone(),
+        Readiness::Gone => "gone".to_owned(),
+    }
+}

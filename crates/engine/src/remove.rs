@@ -1,0 +1,79 @@
+//! Removes a resource.
+
+use crate::{EffectError, Engine, Event, make::{backoff, words}};
+use bedplate_model::{Class, Id, Kind, Readiness};
+use bedplate_plan::{Change, Removal};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A removed resource that still looks untouched after this time is removed again.
+const AGAIN: Duration = Duration::from_secs(30);
+
+impl<C> Engine<'_, C> {
+    /// Carries out one [`Removal`].
+    pub(crate) async fn remove(&self, change: &Change, removal: &Removal) -> Result<(), EffectError> {
+        let address = &change.address;
+        if let Some(id) = &removal.id {
+            let kind = self.kind(&change.kind)?;
+            self.journal.record(|state| state.begin_delete(address, removal.generation)).await?;
+            if removal.unprotect {
+                self.insist(change, kind, || kind.unprotect(self.cloud, id)).await?;
+            }
+            self.insist(change, kind, || kind.delete(self.cloud, id)).await?;
+            self.until_gone(change, kind, id).await?;
+        }
+        self.journal.record(|state| state.deleted(address, removal.generation)).await?;
+        Ok(())
+    }
+
+    /// Repeats a call as long as something else is in its way.
+    async fn insist<'a, F>(&self, change: &Change, kind: &dyn Kind<C>, call: impl Fn() -> F) -> Result<(), EffectError>
+    where
+        F: Future<Output = Result<(), bedplate_model::CallError>> + 'a,
+    {
+        let (started, mut retries) = (Instant::now(), 0);
+        loop {
+            match self.slot(kind.name(), call()).await {
+                Ok(()) => return Ok(()),
+                Err(error) if error.class == Class::NotFound => return Ok(()),
+                Err(error)
+                    if matches!(error.class, Class::Busy | Class::NotYet) && started.elapsed() < kind.pace().deadline =>
+                {
+                    self.events.event(Event::Retrying { address: &change.address, error: &error });
+                    self.pause(backoff(&mut retries)).await?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn until_gone(&self, change: &Change, kind: &dyn Kind<C>, id: &Id) -> Result<(), EffectError> {
+        let address = &change.address;
+        let pace = kind.pace();
+        let (started, mut asked) = (Instant::now(), Instant::now());
+        let mut delay = Duration::ZERO;
+        loop {
+            let seen = tokio::select! {
+                biased;
+                seen = self.poller.look(kind, self.cloud, id, delay) => seen?,
+                () = self.cancel.cancelled(), if !delay.is_zero() => return Err(EffectError::Interrupted),
+            };
+            let Some(seen) = seen.filter(|seen| seen.readiness != Readiness::Gone) else { return Ok(()) };
+            let (state, elapsed) = (words(&seen.readiness), started.elapsed());
+            if elapsed > pace.deadline {
+                return Err(EffectError::Deadline { after: elapsed, state });
+            }
+            match &seen.readiness {
+                Readiness::Busy(_) => {
+                    self.events.event(Event::Waiting { address, state: &state, elapsed, expected: pace.expected });
+                }
+                _ if asked.elapsed() > AGAIN => {
+                    self.insist(change, kind, || kind.delete(self.cloud, id)).await?;
+                    asked = Instant::now();
+                }
+                _ => {}
+            }
+            delay = pace.poll.min(elapsed / 8).max(Duration::from_millis(250).min(pace.poll));
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Looks at everything that is declared or recorded. Changes nothing.
+
+use crate::Kinds;
+use bedplate_model::{
+    Address, CallError, Id, Json, Kind, Owner, Ownership, RecordError, Recovery, Seen, StackId, Which, is_known, resolve,
+};
+use bedplate_plan::{Found, Graph, Observations};
+use bedplate_state::State;
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A survey that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// A read failed.
+    #[error("reading {kind} failed")]
+    Call {
+        /// The resource type.
+        kind: &'static str,
+        /// Why.
+        #[source]
+        source: CallError,
+    },
+    /// A specification does not fit its type.
+    #[error("{address}: {source}")]
+    Misfit {
+        /// The resource.
+        address: Address,
+        /// What does not fit. Part of the message.
+        source: RecordError,
+    },
+    /// The state or the graph has a type this version does not know.
+    #[error("{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it")]
+    UnknownKind {
+        /// The resource.
+        address: Address,
+        /// Its type.
+        kind: String,
+    },
+}
+
+/// Reads what exists: one read per kind, or two where something has to be searched by its ownership tag.
+///
+/// Where a name depends on an output that only this survey finds (after the state was lost), further rounds follow.
+///
+/// # Errors
+/// When a read fails.
+pub async fn survey<C>(kinds: &Kinds<C>, cloud: &C, graph: &Graph, state: &State) -> Result<Observations, SurveyError> {
+    let mut survey = Survey { kinds, graph, state, observations: Observations::default(), done: BTreeSet::new() };
+    loop {
+        let round = survey.next_round()?;
+        if round.is_empty() {
+            return Ok(survey.observations);
+        }
+        let mut reads = FuturesUnordered::new();
+        for (name, questions) in &round {
+            let Some(kind) = kinds.get(name) else { continue };
+            reads.push(ask(kind, cloud, graph.stack(), questions));
+        }
+        let mut answers = BTreeMap::new();
+        while let Some(answer) = reads.next().await {
+            let (kind, answer) = answer?;
+            answers.insert(kind, answer);
+        }
+        drop(reads);
+        survey.take(round, &answers);
+    }
+}
+
+/// What one read of a kind is for.
+#[derive(Debug, Default)]
+struct Questions {
+    ids: BTreeSet<Id>,
+    search: bool,
+    asked_by: Vec<Asked>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    address: Address,
+    identity: Option<Id>,
+}
+
+#[derive(Debug, Default)]
+struct Answers {
+    by_id: BTreeMap<Id, Seen>,
+    owned: Vec<(Owner, Seen)>,
+}
+
+async fn ask<C>(
+    kind: &'static dyn Kind<C>,
+    cloud: &C,
+    stack: &StackId,
+    questions: &Questions,
+) -> Result<(&'static str, Answers), SurveyError> {
+    let name = kind.name();
+    let failed = |source| SurveyError::Call { kind: name, source };
+    let mut answers = Answers::default();
+    if !questions.ids.is_empty() {
+        let ids: Vec<Id> = questions.ids.iter().cloned().collect();
+        let seen = kind.read(cloud, Which::Ids(&ids)).await.map_err(failed)?;
+        answers.by_id = seen.into_iter().map(|seen| (seen.id.clone(), seen)).collect();
+    }
+    if questions.search {
+        let seen = kind.read(cloud, Which::Owned(stack)).await.map_err(failed)?;
+        let owned = seen.into_iter().filter_map(|seen| Some((Owner::from_tags(seen.tags.as_ref()?)?, seen)));
+        answers.owned = owned.filter(|(owner, _)| &owner.stack == stack).collect();
+    }
+    Ok((name, answers))
+}
+
+struct Survey<'a, C: 'static> {
+    kinds: &'a Kinds<C>,
+    graph: &'a Graph,
+    state: &'a State,
+    observations: Observations,
+    done: BTreeSet<Address>,
+}
+
+impl<C> Survey<'_, C> {
+    /// The questions that can be asked now.
+    fn next_round(&mut self) -> Result<BTreeMap<&'static str, Questions>, SurveyError> {
+        let mut round: BTreeMap<&'static str, Questions> = BTreeMap::new();
+        let declared = self.graph.iter().map(|(address, node)| (address, node.kind));
+        let recorded = self.state.resources.iter().map(|(address, resource)| (address, resource.kind.as_str()));
+        let all: BTreeMap<&Address, &str> = recorded.chain(declared).collect();
+        for (address, kind) in all {
+            if self.done.contains(address) {
+                continue;
+            }
+            let unknown = || SurveyError::UnknownKind { address: address.clone(), kind: kind.to_owned() };
+            let kind = self.kinds.get(kind).ok_or_else(unknown)?;
+            let recorded = self.state.resources.get(address);
+            let identity = self.identity(kind, address)?;
+            let id = recorded.and_then(|recorded| recorded.id.clone());
+            if id.is_none() && identity.is_none() && kind.recovery() == Recovery::Name {
+                continue; // Its name is not known yet; maybe after this round.
+            }
+            let questions = round.entry(kind.name()).or_default();
+            questions.search |= id.is_none() && identity.is_none();
+            questions.ids.extend(id);
+            questions.ids.extend(identity.clone());
+            questions.ids.extend(recorded.iter().flat_map(|recorded| &recorded.deposed).map(|old| old.id.clone()));
+            questions.asked_by.push(Asked { address: address.clone(), identity });
+            self.done.insert(address.clone());
+        }
+        Ok(round)
+    }
+
+    /// The id the resource shall have, as far as its name is known by now.
+    fn identity(&self, kind: &dyn Kind<C>, address: &Address) -> Result<Option<Id>, SurveyError> {
+        let recorded = self.state.resources.get(address);
+        let spec = match (self.graph.get(address), recorded) {
+            (Some(node), _) => resolve(&node.draft, &|to, field| self.output(to, field)),
+            // Not declared any more, and cut off before its id was saved: what was recorded names it.
+            (None, Some(recorded)) if recorded.id.is_none() => recorded.spec.clone(),
+            _ => return Ok(None),
+        };
+        if !is_known(&spec) {
+            return Ok(None);
+        }
+        kind.identity(&spec).map_err(|source| SurveyError::Misfit { address: address.clone(), source })
+    }
+
+    fn output(&self, address: &Address, field: &str) -> Option<Json> {
+        let found = self.observations.found.get(address).and_then(|found| found.current.as_ref());
+        let seen = found.and_then(|(_, seen)| seen.outputs.as_ref()?.get(field));
+        seen.or_else(|| self.state.output(address, field)).cloned()
+    }
+
+    fn take(&mut self, round: BTreeMap<&'static str, Questions>, answers: &BTreeMap<&'static str, Answers>) {
+        for (name, questions) in round {
+            let (Some(kind), Some(answers)) = (self.kinds.get(name), answers.get(name)) else { continue };
+            for Asked { address, identity } in questions.asked_by {
+                let found = self.found(kind, &address, identity, answers);
+                self.observations.found.insert(address, found);
+            }
+        }
+    }
+
+    fn found(&self, kind: &dyn Kind<C>, address: &Address, identity: Option<Id>, answers: &Answers) -> Found {
+        let recorded = self.state.resources.get(address);
+        let mut found = Found::default();
+        if let Some(recorded) = recorded {
+            let seen = recorded.id.as_ref().and_then(|id| answers.by_id.get(id));
+            found.current = seen.map(|seen| (recorded.generation, seen.clone()));
+            let older = recorded.deposed.iter();
+            found.older = older
+                .filter_map(|old| Some((old.generation, answers.by_id.get(&old.id)?.clone())))
+                .collect();
+        }
+        let recorded_id = recorded.and_then(|recorded| recorded.id.as_ref());
+        if let Some(identity) = identity.filter(|identity| Some(identity) != recorded_id)
+            && let Some(seen) = answers.by_id.get(&identity)
+        {
+            match owned_generation(kind, seen, self.graph.stack(), address) {
+                Some(generation) if recorded_id.is_none() => {
+                    let generation = generation.or(recorded.map(|recorded| recorded.generation));
+                    found.current = Some((generation.unwrap_or(0), seen.clone()));
+                }
+                Some(_) => {}
+                None => found.rival = Some(seen.clone()),
+            }
+        } else if recorded_id.is_none() {
+            let mut owned: Vec<(u32, Seen)> = answers
+                .owned
+                .iter()
+                .filter(|(owner, seen)| {
+                    &owner.address == address && found.older.iter().all(|(_, older)| older.id != seen.id)
+                })
+                .map(|(owner, seen)| (owner.generation, seen.clone()))
+                .collect();
+            owned.sort_by_key(|(generation, seen)| (*generation, seen.id.clone()));
+            let wanted = recorded.map(|recorded| recorded.generation);
+            // Without a record, the newest is the current one.
+            let current = match wanted {
+                Some(wanted) => owned.iter().position(|(generation, _)| *generation == wanted),
+                None => owned.len().checked_sub(1),
+            };
+            found.current = current.map(|index| owned.remove(index));
+            found.older.extend(owned);
+        }
+        found
+    }
+}
+
+/// `Some` when it is ours, with the generation its tags name.
+pub(crate) fn owned_generation<C>(
+    kind: &dyn Kind<C>,
+    seen: &Seen,
+    stack: &StackId,
+    address: &Address,
+) -> Option<Option<u32>> {
+    let owner = seen.tags.as_ref().and_then(Owner::from_tags);
+    match kind.ownership() {
+        Ownership::Parent | Ownership::Shared => Some(owner.map(|owner| owner.generation)),
+        Ownership::Tags => {
+            let owner = owner.filter(|owner| &owner.stack == stack)?;
+            if kind.tagged() {
+                (&owner.address == address).then_some(Some(owner.generation))
+            } else {
+                // The tags are those of what it hangs on, at another address.
+                Some(None)
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Carries out a plan: what has nothing to wait for starts at once, the longest remaining path first.
+
+use crate::{EffectError, Event, Journal, Kinds, Sink, poller::Poller};
+use bedplate_model::{Address, Kind, StackId};
+use bedplate_plan::{Action, Op, Plan, Schedule, schedule};
+use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use petgraph::{Direction, graph::NodeIndex, visit::{Dfs, EdgeRef}};
+use std::{
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{sync::Semaphore, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How many changing calls to one service are under way at once. EC2 and IAM allow a few a second; the SDK retries what
+/// is throttled all the same.
+const CALLS_PER_SERVICE: usize = 6;
+
+/// Everything an effect needs.
+pub struct Engine<'a, C: 'static> {
+    pub(crate) kinds: &'a Kinds<C>,
+    pub(crate) cloud: &'a C,
+    pub(crate) stack: StackId,
+    pub(crate) journal: &'a Journal<'a>,
+    pub(crate) events: &'a dyn Sink,
+    pub(crate) cancel: CancellationToken,
+    pub(crate) poller: Poller,
+    slots: Mutex<BTreeMap<String, Arc<Semaphore>>>,
+}
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// What was done, in the order it was finished.
+    pub done: Vec<Done>,
+    /// What failed.
+    pub failed: Vec<Failure>,
+    /// What was not tried.
+    pub skipped: Vec<Skipped>,
+    /// Whether the run was interrupted.
+    pub interrupted: bool,
+}
+
+/// A finished effect.
+#[derive(Debug)]
+pub struct Done {
+    /// The resource.
+    pub address: Address,
+    /// What was done to it.
+    pub action: Action,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// A failed effect.
+#[derive(Debug)]
+pub struct Failure {
+    /// The resource.
+    pub address: Address,
+    /// Why.
+    pub error: EffectError,
+}
+
+/// An effect that was not tried.
+#[derive(Debug)]
+pub struct Skipped {
+    /// The resource.
+    pub address: Address,
+    /// The resource whose failure stands in its way; `None` after an interruption.
+    pub because: Option<Address>,
+}
+
+impl<'a, C> Engine<'a, C> {
+    /// An engine for one run. Cancelling `cancel` starts nothing new and ends every wait.
+    pub fn new(
+        kinds: &'a Kinds<C>,
+        cloud: &'a C,
+        journal: &'a Journal<'a>,
+        events: &'a dyn Sink,
+        cancel: CancellationToken,
+    ) -> Self {
+        let stack = journal.read(|state| state.stack.clone());
+        let slots = Mutex::new(BTreeMap::new());
+        Self { kinds, cloud, stack, journal, events, cancel, poller: Poller::default(), slots }
+    }
+
+    /// Carries out a plan. A failure stops what depends on it and nothing else.
+    pub async fn walk(&self, plan: &Plan) -> Outcome {
+        let schedule = schedule(plan, self.kinds);
+        let mut walk = Walk::new(plan, &schedule);
+        let mut running: FuturesUnordered<LocalBoxFuture<'_, (NodeIndex, Duration, Result<(), EffectError>)>> =
+            FuturesUnordered::new();
+        loop {
+            while !self.cancel.is_cancelled()
+                && let Some((_, node)) = walk.ready.pop()
+            {
+                running.push(self.run(plan, &schedule, node).boxed_local());
+            }
+            let Some((node, elapsed, result)) = running.next().await else { break };
+            walk.finished(self.events, node, elapsed, result);
+        }
+        walk.close(self.events, self.cancel.is_cancelled())
+    }
+
+    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> (NodeIndex, Duration, Result<(), EffectError>) {
+        let started = Instant::now();
+        let (change, action) = described(plan, schedule.graph[node]);
+        self.events.event(Event::Started { address: &change.address, action });
+        let result = match schedule.graph[node] {
+            Op::Make(_) => match &change.make {
+                Some(make) => self.make(change, make).await,
+                None => Ok(()),
+            },
+            Op::Remove(_, removal) => self.remove(change, &change.removals[removal]).await,
+        };
+        (node, started.elapsed(), result)
+    }
+
+    pub(crate) fn kind(&self, name: &str) -> Result<&'static dyn Kind<C>, EffectError> {
+        self.kinds.get(name).ok_or_else(|| EffectError::Misfit(format!("unknown resource type `{name}`")))
+    }
+
+    /// Makes a call when its service has a free slot. Waiting for AWS holds none.
+    pub(crate) async fn slot<T>(&self, kind: &str, call: impl Future<Output = T>) -> T {
+        let service = kind.split('.').next().unwrap_or(kind).to_owned();
+        let semaphore = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(service).or_insert_with(|| Arc::new(Semaphore::new(CALLS_PER_SERVICE))))
+        };
+        let _permit = semaphore.acquire().await;
+        call.await
+    }
+
+    /// Sleeps, unless the run is interrupted.
+    pub(crate) async fn pause(&self, duration: Duration) -> Result<(), EffectError> {
+        tokio::select! {
+            () = tokio::time::sleep(duration) => Ok(()),
+            () = self.cancel.cancelled() => Err(EffectError::Interrupted),
+        }
+    }
+
+    pub(crate) fn interrupted(&self) -> Result<(), EffectError> {
+        if self.cancel.is_cancelled() { Err(EffectError::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// The resource and what is done to it, for events.
+fn described(plan: &Plan, op: Op) -> (&bedplate_plan::Change, Action) {
+    match op {
+        Op::Make(change) => {
+            let change = &plan.changes[change];
+            let action = if change.action == Action::Replace { Action::Create } else { change.action };
+            (change, action)
+        }
+        Op::Remove(change, _) => {
+            let change = &plan.changes[change];
+            let action = if change.action == Action::Forget { Action::Forget } else { Action::Delete };
+            (change, action)
+        }
+    }
+}
+
+struct Walk<'a> {
+    plan: &'a Plan,
+    schedule: &'a Schedule,
+    /// How many others each effect still waits for.
+    blocked_by: Vec<usize>,
+    ready: BinaryHeap<(Duration, NodeIndex)>,
+    ended: BTreeSet<NodeIndex>,
+    outcome: Outcome,
+}
+
+impl<'a> Walk<'a> {
+    fn new(plan: &'a Plan, schedule: &'a Schedule) -> Self {
+        let graph = &schedule.graph;
+        let blocked_by: Vec<usize> =
+            graph.node_indices().map(|node| graph.edges_directed(node, Direction::Incoming).count()).collect();
+        let free = graph.node_indices().filter(|node| blocked_by[node.index()] == 0);
+        let ready = free.map(|node| (schedule.remaining[node.index()], node)).collect();
+        Self { plan, schedule, blocked_by, ready, ended: BTreeSet::new(), outcome: Outcome::default() }
+    }
+
+    fn finished(&mut self, events: &dyn Sink, node: NodeIndex, elapsed: Duration, result: Result<(), EffectError>) {
+        self.ended.insert(node);
+        let (change, action) = described(self.plan, self.schedule.graph[node]);
+        let address = &change.address;
+        match result {
+            Ok(()) => {
+                events.event(Event::Finished { address, action, elapsed });
+                self.outcome.done.push(Done { address: address.clone(), action, elapsed });
+                for edge in self.schedule.graph.edges(node) {
+                    let next = edge.target();
+                    self.blocked_by[next.index()] -= 1;
+                    if self.blocked_by[next.index()] == 0 && !self.ended.contains(&next) {
+                        self.ready.push((self.schedule.remaining[next.index()], next));
+                    }
+                }
+            }
+            Err(EffectError::Interrupted) => self.skip(events, node, None),
+            Err(error) => {
+                events.event(Event::Failed { address, error: &error });
+                let mut reached = Dfs::new(&self.schedule.graph, node);
+                while let Some(next) = reached.next(&self.schedule.graph) {
+                    if self.ended.insert(next) {
+                        self.skip(events, next, Some(address));
+                    }
+                }
+                self.outcome.failed.push(Failure { address: address.clone(), error });
+            }
+        }
+    }
+
+    fn skip(&mut self, events: &dyn Sink, node: NodeIndex, because: Option<&Address>) {
+        let (change, _) = described(self.plan, self.schedule.graph[node]);
+        events.event(Event::Skipped { address: &change.address, because });
+        self.outcome.skipped.push(Skipped { address: change.address.clone(), because: because.cloned() });
+    }
+
+    fn close(mut self, events: &dyn Sink, interrupted: bool) -> Outcome {
+        for node in self.schedule.graph.node_indices() {
+            if self.ended.insert(node) {
+                self.skip(events, node, None);
+            }
+        }
+        self.outcome.interrupted = interrupted;
+        self.outcome
+    }
+}

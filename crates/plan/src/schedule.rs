@@ -1,0 +1,145 @@
+//! In which order the changes of a plan are carried out.
+
+use crate::{Plan, Schemas, planner::deletes_first};
+use bedplate_model::Address;
+use petgraph::{
+    Direction,
+    algo::{has_path_connecting, toposort},
+    graph::{DiGraph, NodeIndex},
+    visit::EdgeRef,
+};
+use std::{collections::BTreeMap, time::Duration};
+
+/// One effect: makes or changes, or removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Op {
+    /// Carries out `plan.changes[.0].make`.
+    Make(usize),
+    /// Carries out `plan.changes[.0].removals[.1]`.
+    Remove(usize, usize),
+}
+
+/// Why one effect waits for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edge {
+    /// It could not succeed otherwise.
+    Hard,
+    /// It avoids an outage; given up where it would close a cycle.
+    Soft,
+}
+
+/// The effects of a plan and what each waits for.
+#[derive(Debug)]
+pub struct Schedule {
+    /// From what goes first to what waits for it.
+    pub graph: DiGraph<Op, Edge>,
+    /// By node: how long it takes from its start to the end of everything that waits for it, at the usual pace.
+    pub remaining: Vec<Duration>,
+    /// Wishes that would have closed a cycle: here a resource is missing for a while.
+    pub outages: Vec<Address>,
+}
+
+/// Orders the effects of a plan.
+///
+/// Hard edges: what depends is made after, and removed before, what it depends on; a type that cannot stand beside its
+/// replacement is removed before that is made. No hard edge leads from a make to a removal, so they close no cycle.
+pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
+    let mut graph = DiGraph::new();
+    let mut makes: BTreeMap<&Address, NodeIndex> = BTreeMap::new();
+    let mut removes: BTreeMap<&Address, Vec<(NodeIndex, usize, usize)>> = BTreeMap::new();
+    for (i, change) in plan.changes.iter().enumerate() {
+        if change.make.is_some() {
+            makes.insert(&change.address, graph.add_node(Op::Make(i)));
+        }
+        for (j, _) in change.removals.iter().enumerate() {
+            let node = graph.add_node(Op::Remove(i, j));
+            removes.entry(&change.address).or_default().push((node, i, j));
+        }
+    }
+
+    let mut soft = Vec::new();
+    for change in &plan.changes {
+        let first = schemas.schema(&change.kind).is_some_and(deletes_first);
+        let own_make = makes.get(&change.address).copied();
+        if let (Some(make), Some(node)) = (&change.make, own_make) {
+            for dependency in &make.depends_on {
+                if let Some(&before) = makes.get(dependency) {
+                    graph.add_edge(before, node, Edge::Hard);
+                }
+            }
+        }
+        for &(node, i, j) in removes.get(&change.address).into_iter().flatten() {
+            let removal = &plan.changes[i].removals[j];
+            for dependency in &removal.depends_on {
+                for &(after, ..) in removes.get(dependency).into_iter().flatten() {
+                    graph.add_edge(node, after, Edge::Hard);
+                }
+            }
+            match own_make {
+                Some(make) if first => _ = graph.add_edge(node, make, Edge::Hard),
+                Some(make) => soft.push((make, node, Some(change.address.clone()))),
+                None => {}
+            }
+        }
+    }
+    soft.extend(moves(plan, &makes, &removes));
+    soft.extend(same_place(plan, schemas, &makes, &removes));
+
+    let mut outages = Vec::new();
+    for (before, after, replaced) in soft {
+        if before != after && !has_path_connecting(&graph, after, before, None) {
+            graph.add_edge(before, after, Edge::Soft);
+        } else {
+            outages.extend(replaced);
+        }
+    }
+    let remaining = remaining(plan, schemas, &graph);
+    Schedule { graph, remaining, outages }
+}
+
+type Wish = (NodeIndex, NodeIndex, Option<Address>);
+type Removes<'a> = BTreeMap<&'a Address, Vec<(NodeIndex, usize, usize)>>;
+
+/// A resource that is updated lets go of what is removed before that is removed. A replaced one lets go by its removal.
+fn moves(plan: &Plan, makes: &BTreeMap<&Address, NodeIndex>, removes: &Removes<'_>) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    for change in plan.changes.iter().filter(|change| change.action != crate::Action::Replace) {
+        let (Some(make), Some(&node)) = (&change.make, makes.get(&change.address)) else { continue };
+        for dependency in make.depends_on.union(&make.held) {
+            wishes.extend(removes.get(dependency).into_iter().flatten().map(|&(after, ..)| (node, after, None)));
+        }
+    }
+    wishes
+}
+
+/// Of a type whose resources exclude each other, what goes goes before what comes: a range or a name may pass on.
+fn same_place(
+    plan: &Plan,
+    schemas: &dyn Schemas,
+    makes: &BTreeMap<&Address, NodeIndex>,
+    removes: &Removes<'_>,
+) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    for gone in plan.changes.iter().filter(|change| change.make.is_none()) {
+        if !schemas.schema(&gone.kind).is_some_and(deletes_first) {
+            continue;
+        }
+        let created = plan.changes.iter().filter(|change| change.kind == gone.kind && change.action == crate::Action::Create);
+        for made in created.filter_map(|change| makes.get(&change.address)) {
+            wishes.extend(removes.get(&gone.address).into_iter().flatten().map(|&(before, ..)| (before, *made, None)));
+        }
+    }
+    wishes
+}
+
+fn remaining(plan: &Plan, schemas: &dyn Schemas, graph: &DiGraph<Op, Edge>) -> Vec<Duration> {
+    let mut remaining = vec![Duration::ZERO; graph.node_count()];
+    let order = toposort(graph, None).expect("soft edges are added only where they close no cycle");
+    for node in order.into_iter().rev() {
+        let (Op::Make(change) | Op::Remove(change, _)) = graph[node];
+        let own = schemas.schema(&plan.changes[change].kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+        let rest = graph.edges_directed(node, Direction::Outgoing).map(|edge| remaining[edge.target().index()]).max();
+        remaining[node.index()] = own + rest.unwrap_or_default();
+    }
+    remaining
+}

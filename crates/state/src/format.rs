@@ -1,0 +1,116 @@
+//! The state as bytes: JSON with a version and a checksum.
+
+use crate::State;
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+const CHECKSUM: &str = "checksum";
+
+/// Bytes that are no state of this version.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// Not JSON, or not a state.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// The checksum differs from the contents.
+    #[error("it was changed by something else than bedplate: its checksum does not fit its contents")]
+    Changed,
+    /// Written by a newer version.
+    #[error("it was written by a newer bedplate (format {found}; this one reads up to {known})")]
+    Newer {
+        /// The file's version.
+        found: u64,
+        /// The newest version this code reads.
+        known: u32,
+    },
+}
+
+/// The state as pretty JSON with its checksum.
+pub fn write(state: &State) -> Vec<u8> {
+    let mut json = serde_json::to_value(state).expect("a state is plain data with text keys");
+    let sum = checksum(&json);
+    if let Json::Object(map) = &mut json {
+        map.insert(CHECKSUM.to_owned(), Json::String(sum));
+    }
+    let mut bytes = serde_json::to_vec_pretty(&json).expect("JSON can be written");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Reads a state.
+///
+/// # Errors
+/// When the bytes are damaged, were edited, or come from a newer version. The version is looked at first, so that a
+/// newer file is not called damaged.
+pub fn parse(bytes: &[u8]) -> Result<State, FormatError> {
+    let damaged = |error: serde_json::Error| FormatError::Damaged(error.to_string());
+    let mut json: Json = serde_json::from_slice(bytes).map_err(damaged)?;
+    let version = json.get("version").and_then(Json::as_u64);
+    match version {
+        None => return Err(FormatError::Damaged("it has no version".to_owned())),
+        Some(found) if found > u64::from(State::VERSION) => {
+            return Err(FormatError::Newer { found, known: State::VERSION });
+        }
+        Some(_) => {}
+    }
+    let sum = json.as_object_mut().and_then(|map| map.remove(CHECKSUM));
+    if sum != Some(Json::String(checksum(&json))) {
+        return Err(FormatError::Changed);
+    }
+    serde_json::from_value(json).map_err(damaged)
+}
+
+/// Over the compact form: white space does not matter, and keys are sorted.
+fn checksum(json: &Json) -> String {
+    let digest = Sha256::digest(json.to_string());
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bedplate_model::StackId;
+
+    fn sample() -> State {
+        let mut state = State::new(StackId::new("fintechglobal-production"), "797923187401", "us-east-1");
+        state.choices.insert("zones".to_owned(), serde_json::json!(["use1-az1"]));
+        state
+    }
+
+    #[test]
+    fn a_state_survives_its_file() {
+        let state = sample();
+        assert_eq!(parse(&write(&state)).unwrap(), state);
+    }
+
+    #[test]
+    fn every_truncation_is_refused() {
+        let bytes = write(&sample());
+        // The last byte is the newline after the closing brace.
+        for end in 0..bytes.len() - 1 {
+            assert!(parse(&bytes[..end]).is_err(), "{end} bytes were accepted");
+        }
+    }
+
+    #[test]
+    fn no_flipped_bit_goes_unnoticed() {
+        let state = sample();
+        let bytes = write(&state);
+        for index in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[index] ^= 1 << bit;
+                // White space may change into other white space; nothing else may.
+                if let Ok(parsed) = parse(&flipped) {
+                    assert_eq!(parsed, state, "byte {index} bit {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_file_is_called_newer() {
+        let text = String::from_utf8(write(&sample())).unwrap().replace("\"version\": 1", "\"version\": 9");
+        assert!(matches!(parse(text.as_bytes()), Err(FormatError::Newer { found: 9, known: 1 })));
+    }
+}
