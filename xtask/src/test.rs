@@ -192,7 +192,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     for part in parts {
         time(part.title(), &mut || match part {
             Part::Fmt => lint(workspace, "fmt", &["--all", "--check"]),
-            Part::Clippy => lint(workspace, "clippy", &["--workspace", "--all-targets", "--", "-D", "warnings"]),
+            Part::Clippy => {
+                lint(workspace, "clippy", &["--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"])
+            }
             Part::Rust => rust(workspace, python.as_deref(), &args.args),
             Part::Cloud => cloud(workspace, python.as_deref()),
             Part::Deny => deny(workspace),
