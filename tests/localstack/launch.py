@@ -1,9 +1,10 @@
 """LocalStack in its environment, started by start.py and by nothing else: `launch.py PARENT_PID STATE_DIRECTORY`.
 
-Keeps three promises that LocalStack itself does not: it talks to this machine only, it does not outlive start.py, and it
-runs on Python 3.11 and 3.12 too.
+Keeps three promises that LocalStack itself does not: it talks and listens to this machine only, it does not outlive
+start.py, and it runs on Python 3.11 and 3.12 too.
 """
 
+import hashlib
 import importlib.abc
 import importlib.machinery
 import ipaddress
@@ -15,13 +16,14 @@ import sys
 import threading
 import time
 import typing
+import uuid
 import warnings
 
 
 def stay_on_this_machine():
-    """Refuse every connection and every look-up that would leave the loopback interface.
+    """Refuse every connection and every look-up that would leave the loopback interface, and every port open to others.
 
-    LocalStack's own switches are set as well (start.py); this holds for what has no switch, and says who tried.
+    LocalStack's own switches are set as well (start.py); this holds for what has no switch, and says what was tried.
     """
 
     def is_local(host):
@@ -34,18 +36,30 @@ def stay_on_this_machine():
         return address.is_loopback or address.is_unspecified
 
     def watch(event, args):
-        if event in ("socket.connect", "socket.sendto"):
+        if event in ("socket.bind", "socket.connect", "socket.sendto"):
             # Unix sockets are addressed by a path, the others by a tuple.
             host = args[1][0] if isinstance(args[1], tuple) else None
+            # No address is this machine for a connection, but every interface for a port.
+            if event == "socket.bind" and host in ("", "0.0.0.0", "::"):
+                host = "every interface"
         elif event in ("socket.getaddrinfo", "socket.gethostbyname"):
             host = args[0]
         else:
             return
         if not is_local(host):
             print(f"launch.py: refused {event} to {host}", file=sys.stderr, flush=True)
-            raise ConnectionRefusedError(f"the tests' LocalStack may not talk to {host}")
+            raise ConnectionRefusedError(f"the tests' LocalStack may not use {host}")
 
     sys.addaudithook(watch)
+
+    # LocalStack listens on every interface whatever GATEWAY_LISTEN says: it hands the port to Twisted and forgets the host.
+    from twisted.internet import endpoints
+
+    class LoopbackEndpoint(endpoints.TCP4ServerEndpoint):
+        def __init__(self, reactor, port, backlog=50, interface="127.0.0.1"):
+            super().__init__(reactor, port, backlog, interface)
+
+    endpoints.TCP4ServerEndpoint = LoopbackEndpoint
 
 
 def die_with(parent, state):
@@ -126,7 +140,14 @@ def act_as_python_3_13():
     warnings.deprecated = typing_extensions.deprecated
     if sys.version_info < (3, 12):
         typing.override = typing_extensions.override
+        uuid.uuid5 = uuid5_of_bytes
         sys.meta_path.insert(0, OlderSyntaxFinder())
+
+
+def uuid5_of_bytes(namespace, name):
+    """`uuid.uuid5` as of 3.12, which takes bytes too: KMS makes the ids of key material with it."""
+    name = name.encode() if isinstance(name, str) else name
+    return uuid.UUID(bytes=hashlib.sha1(namespace.bytes + name).digest()[:16], version=5)
 
 
 def main():
