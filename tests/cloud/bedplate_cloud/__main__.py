@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 
 from . import settings
 
@@ -18,6 +19,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     for noisy in ("botocore", "boto3", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if not options.verbose:
+        warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     if options.exit_with_parent:

@@ -1,15 +1,10 @@
 """The control API under `/_cloud/`: what tests ask of the cloud itself."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import calls, clock, registry
 from .wire import Response
-
-if TYPE_CHECKING:
-    from .gateway import Cloud
-
-cloud: "Cloud | None" = None
 
 
 def answer(environ: dict[str, Any], body: bytes) -> Response:

@@ -92,8 +92,10 @@ def group_vpc(call: Call) -> None:
     """The VPC has to exist, and the name must not be the default group's."""
     if call.params.get("VpcId"):
         vpc(backend(call), call.params["VpcId"])
-    if call.params["GroupName"].startswith("sg-"):
-        raise AwsError("InvalidParameterValue", "Group names may not be in the format sg-*.")
+    name = call.params["GroupName"]
+    if name.startswith("sg-") and not settings.lenient:
+        message = f"Value ({name}) for parameter GroupName is invalid. Group names may not be in the format sg-*."
+        raise AwsError("InvalidParameterValue", message)
 
 
 @handles("ec2:CreateSecurityGroup")

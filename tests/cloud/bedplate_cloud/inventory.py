@@ -20,6 +20,8 @@ from .iam import is_service_linked
 
 # Services listed below in detail; of every other service the tagged resources are listed by their ARN.
 DETAILED = {"ec2", "iam", "kms", "logs", "eks", "cloudwatch"}
+# What AWS has in every account, in those other services.
+GIVEN = (":parameter/aws/", ":event-bus/default", ":user:default", ":workgroup/primary")
 
 _moto_init = EC2Backend.__init__
 
@@ -159,5 +161,6 @@ def _others() -> dict[str, list[str]]:
         for backend in backends[settings.ACCOUNT].values():
             if hasattr(backend, "iter_tagged_resources"):
                 for one in backend.iter_tagged_resources():
-                    total.setdefault(one.resource_type.replace(":", "."), []).append(one.arn)
+                    if not any(part in one.arn for part in GIVEN):
+                        total.setdefault(one.resource_type.replace(":", "."), []).append(one.arn)
     return total

@@ -1,11 +1,12 @@
 """The HTTP server under the cloud."""
 
+import os
+import sys
 import threading
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
-from . import control
 from .gateway import Cloud
 
 
@@ -33,8 +34,9 @@ def serve(host: str, port: int) -> int:
 
     cloud = Cloud()
     server = Server(host, port, cloud, Handler)
-    control.cloud = cloud
     print(f"bedplate cloud ready: http://{host}:{server.server_port}", flush=True)
+    # Moto prints remarks; whoever reads our output expects the one line above and nothing else.
+    sys.stdout = open(os.devnull, "w")
     threading.Thread(target=services.warm_up, args=(cloud,), daemon=True).start()
     try:
         server.serve_forever(poll_interval=0.1)

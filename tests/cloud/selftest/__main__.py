@@ -1,0 +1,38 @@
+"""Runs every check: `PYTHONPATH=tests/cloud python -m selftest [part of a name ...]`."""
+
+import re
+import sys
+import time
+import traceback
+
+from . import checks_cloud, checks_ec2, checks_eks, checks_groups, checks_services  # noqa: F401
+from .harness import CHECKS, FOLDER, Cloud
+
+
+def main(wanted: list[str]) -> int:
+    """Run the checks against one cloud and compare them with the README's table."""
+    started = time.time()
+    failed = unmatched()
+    names = [name for name in CHECKS if not wanted or any(part in name for part in wanted)]
+    with Cloud() as cloud:
+        for name in names:
+            try:
+                CHECKS[name](cloud)
+            except Exception:
+                failed += 1
+                print(f"FAILED {name}")
+                traceback.print_exc(limit=-3)
+    print(f"{len(names)} checks, {failed} failures, {time.time() - started:.1f} s")
+    return 1 if failed else 0
+
+
+def unmatched() -> int:
+    """Every row of the table has a check and every check has a row."""
+    rows = set(re.findall(r"^\| `([a-z0-9-]+)` \|", (FOLDER / "README.md").read_text(), re.MULTILINE))
+    for name in sorted(rows ^ set(CHECKS)):
+        print(f"FAILED {name}: {'no check' if name in rows else 'no row in README.md'}")
+    return len(rows ^ set(CHECKS))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,212 @@
+"""Checks of IAM, STS, KMS, logs and CloudWatch."""
+
+import json
+from typing import Any
+
+from .harness import ACCOUNT, REGION, Cloud, fails, fresh, make_role, row, trust
+
+ROOT = f"arn:aws:iam::{ACCOUNT}:root"
+
+
+def policy(*statements: dict[str, Any]) -> str:
+    """A policy document."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"} | one for one in statements]})
+
+
+@row("identity")
+def identity(cloud: Cloud) -> None:
+    found = cloud.client("sts").get_caller_identity()
+    assert (found["Account"], found["Arn"]) == (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:user/bedplate")
+    assert cloud.client("iam").get_user()["User"]["Arn"] == found["Arn"]
+
+
+@row("iam-trust")
+def iam_trust(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    make = lambda document: iam.create_role(RoleName=fresh("role"), AssumeRolePolicyDocument=document)
+    fails("MalformedPolicyDocument", lambda: make("{nope"))
+    unknown = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/none"}, "Action": "sts:AssumeRole", "Effect": "Allow"}
+    error = fails("MalformedPolicyDocument", lambda: make(json.dumps({"Version": "2012-10-17", "Statement": [unknown]})))
+    assert "Invalid principal" in error["Error"]["Message"]
+    name = make_role(cloud, "ec2.amazonaws.com").rpartition("/")[2]
+    fails("MalformedPolicyDocument", lambda: iam.update_assume_role_policy(RoleName=name, PolicyDocument="{}"))
+    fails("MalformedPolicyDocument", lambda: iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument="x"))
+
+
+@row("iam-linked-role")
+def iam_linked_role(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    role = iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com")["Role"]
+    assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
+    error = fails("InvalidInput", lambda: iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com"))
+    assert "has been taken in this account" in error["Error"]["Message"]
+    fails("UnmodifiableEntity", lambda: iam.delete_role(RoleName="AWSServiceRoleForRDS"))
+
+
+@row("iam-delete-policy")
+def iam_delete_policy(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    arn = iam.create_policy(PolicyName=fresh("policy"), PolicyDocument=policy({}))["Policy"]["Arn"]
+    name = make_role(cloud, "ec2.amazonaws.com").rpartition("/")[2]
+    iam.attach_role_policy(RoleName=name, PolicyArn=arn)
+    fails("DeleteConflict", lambda: iam.delete_policy(PolicyArn=arn))
+    iam.detach_role_policy(RoleName=name, PolicyArn=arn)
+    iam.create_policy_version(PolicyArn=arn, PolicyDocument=policy({}), SetAsDefault=True)
+    fails("DeleteConflict", lambda: iam.delete_policy(PolicyArn=arn))
+
+
+@row("iam-oidc")
+def iam_oidc(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    url = f"https://oidc.eks.{REGION}.amazonaws.com/id/{fresh('ID')}"
+    arn = iam.create_open_id_connect_provider(Url=url, ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
+    assert len(iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ThumbprintList"]) == 1
+    iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="other")
+    iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com")
+    assert iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)["ClientIDList"] == ["other"]
+
+
+@row("iam-simulate")
+def iam_simulate(cloud: Cloud) -> None:
+    iam, arn = cloud.client("iam"), make_role(cloud, "ec2.amazonaws.com")
+    iam.put_role_policy(RoleName=arn.rpartition("/")[2], PolicyName="p", PolicyDocument=policy({"Action": "s3:Get*"}))
+    ask = lambda source: iam.simulate_principal_policy(PolicySourceArn=source, ActionNames=["s3:GetObject", "ec2:CreateVpc"])
+    decisions = [one["EvalDecision"] for one in ask(arn)["EvaluationResults"]]
+    assert decisions == ["allowed", "implicitDeny"]
+    assert {one["EvalDecision"] for one in ask(f"arn:aws:iam::{ACCOUNT}:user/bedplate")["EvaluationResults"]} == {"allowed"}
+
+
+@row("kms-policy")
+def kms_policy(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    malformed = "MalformedPolicyDocumentException"
+    fails(malformed, lambda: kms.create_key(Policy="{nope"))
+    owner = {"Principal": {"AWS": ROOT}, "Action": "kms:*"}
+    stranger = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/none"}, "Action": "kms:*"}
+    assert "invalid principals" in fails(malformed, lambda: kms.create_key(Policy=policy(owner, stranger)))["Error"]["Message"]
+    locked = policy({"Principal": {"Service": "logs.amazonaws.com"}, "Action": "kms:*"})
+    assert "update the key policy" in fails(malformed, lambda: kms.create_key(Policy=locked))["Error"]["Message"]
+    kms.create_key(Policy=locked, BypassPolicyLockoutSafetyCheck=True)
+    key = kms.create_key(Policy=policy(owner))["KeyMetadata"]["KeyId"]
+    fails(malformed, lambda: kms.put_key_policy(KeyId=key, Policy=locked))
+    assert kms.get_key_policy(KeyId=key)["Policy"] == policy(owner)
+
+
+@row("kms-rotation")
+def kms_rotation(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=200)
+    found = kms.get_key_rotation_status(KeyId=key)
+    assert (found["KeyRotationEnabled"], found["RotationPeriodInDays"]) == (True, 200)
+    assert found["NextRotationDate"]
+    fails("ValidationException", lambda: kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=10))
+
+
+@row("kms-deletion")
+def kms_deletion(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    made = kms.create_key()["KeyMetadata"]
+    key = made["KeyId"]
+    fails("ValidationException", lambda: kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=3))
+    answer = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert (answer["KeyId"], answer["KeyState"]) == (made["Arn"], "PendingDeletion")
+    for refused in (
+        lambda: kms.schedule_key_deletion(KeyId=key),
+        lambda: kms.enable_key_rotation(KeyId=key),
+        lambda: kms.create_alias(AliasName=f"alias/{fresh('a')}", TargetKeyId=key),
+        lambda: kms.tag_resource(KeyId=key, Tags=[{"TagKey": "a", "TagValue": "b"}]),
+    ):
+        fails("KMSInvalidStateException", refused)
+    assert made["Arn"] in cloud.control("GET", "inventory")["kms.key-pending-deletion"]
+    kms.cancel_key_deletion(KeyId=key)
+    assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
+    fails("KMSInvalidStateException", lambda: kms.cancel_key_deletion(KeyId=key))
+    fails("DisabledException", lambda: kms.enable_key_rotation(KeyId=key))
+    with Cloud() as other:
+        kms = other.client("kms")
+        key = kms.create_key()["KeyMetadata"]["KeyId"]
+        kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+        other.advance(8 * 86400)
+        fails("NotFoundException", lambda: kms.describe_key(KeyId=key))
+
+
+@row("logs-key")
+def logs_key(cloud: Cloud) -> None:
+    kms, logs, name = cloud.client("kms"), cloud.client("logs"), f"/{fresh('group')}"
+    owner = {"Principal": {"AWS": ROOT}, "Action": "kms:*"}
+    plain = kms.create_key(Policy=policy(owner))["KeyMetadata"]["Arn"]
+    shared = policy(owner, {"Principal": {"Service": f"logs.{REGION}.amazonaws.com"}, "Action": "kms:Encrypt*"})
+    good = kms.create_key(Policy=shared)["KeyMetadata"]["Arn"]
+    for bad in (plain, f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"):
+        fails("InvalidParameterException", lambda bad=bad: logs.create_log_group(logGroupName=name, kmsKeyId=bad))
+    logs.create_log_group(logGroupName=name, kmsKeyId=good, tags={"a": "b"})
+    show = lambda: logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]
+    assert (show()["kmsKeyId"], show()["logGroupClass"]) == (good, "STANDARD")
+    logs.disassociate_kms_key(logGroupName=name)
+    assert "kmsKeyId" not in show()
+    logs.associate_kms_key(logGroupName=name, kmsKeyId=good)
+    assert show()["kmsKeyId"] == good
+
+
+@row("logs-retention")
+def logs_retention(cloud: Cloud) -> None:
+    logs, name = cloud.client("logs"), f"/{fresh('group')}"
+    logs.create_log_group(logGroupName=name)
+    fails("InvalidParameterException", lambda: logs.put_retention_policy(logGroupName=name, retentionInDays=13))
+    logs.put_retention_policy(logGroupName=name, retentionInDays=14)
+
+
+@row("logs-tags")
+def logs_tags(cloud: Cloud) -> None:
+    logs = cloud.client("logs")
+    arn = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/{fresh('none')}"
+    fails("ResourceNotFoundException", lambda: logs.list_tags_for_resource(resourceArn=arn))
+
+
+@row("cloudwatch-cbor")
+def cloudwatch_cbor(cloud: Cloud) -> None:
+    import urllib.error
+    import urllib.request
+
+    from bedplate_cloud import cbor
+
+    scope = f"AWS4-HMAC-SHA256 Credential=x/20260101/{REGION}/monitoring/aws4_request, SignedHeaders=host, Signature=x"
+    headers = {"Authorization": scope, "smithy-protocol": "rpc-v2-cbor", "Content-Type": "application/cbor"}
+
+    def ask(operation: str, **params: Any) -> Any:
+        url = f"{cloud.endpoint}/service/GraniteServiceVersion20100801/operation/{operation}"
+        try:
+            answer = urllib.request.urlopen(urllib.request.Request(url, cbor.encode(params), headers))
+        except urllib.error.HTTPError as error:
+            return cbor.decode(error.read())
+        assert answer.headers["smithy-protocol"] == "rpc-v2-cbor"
+        return cbor.decode(answer.read())
+
+    name = fresh("dashboard")
+    body = json.dumps({"widgets": []})
+    ask("PutDashboard", DashboardName=name, DashboardBody=body)
+    assert ask("GetDashboard", DashboardName=name)["DashboardBody"] == body
+    assert [one["DashboardName"] for one in ask("ListDashboards", DashboardNamePrefix=name)["DashboardEntries"]] == [name]
+    ask("DeleteDashboards", DashboardNames=[name])
+    assert ask("GetDashboard", DashboardName=name)["__type"].endswith("#DashboardNotFoundError")
+    alarm = {"AlarmName": name, "Namespace": "AWS/RDS", "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60}
+    alarm |= {"EvaluationPeriods": 5, "Threshold": 80.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
+    ask("PutMetricAlarm", **alarm, Tags=[{"Key": "a", "Value": "b"}], Dimensions=[{"Name": "D", "Value": "x"}])
+    found = ask("DescribeAlarms", AlarmNames=[name])["MetricAlarms"][0]
+    assert isinstance(found["Threshold"], float) and found["Threshold"] == 80.0
+    assert found["TreatMissingData"] == "notBreaching"
+    assert ask("ListTagsForResource", ResourceARN=found["AlarmArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
+    ask("TagResource", ResourceARN=found["AlarmArn"], Tags=[{"Key": "c", "Value": "d"}])
+    ask("UntagResource", ResourceARN=found["AlarmArn"], TagKeys=["a"])
+    assert ask("ListTagsForResource", ResourceARN=found["AlarmArn"])["Tags"] == [{"Key": "c", "Value": "d"}]
+    ask("DeleteAlarms", AlarmNames=[name])
+    assert not ask("DescribeAlarms", AlarmNames=[name]).get("MetricAlarms")
+
+
+@row("trust-anyone")
+def trust_anyone(cloud: Cloud) -> None:
+    """Any credentials are the same caller, in any region."""
+    for region in (REGION, "eu-central-1"):
+        assert cloud.client("sts", region).get_caller_identity()["Account"] == ACCOUNT
+    assert trust("ec2.amazonaws.com")
