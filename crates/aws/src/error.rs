@@ -80,13 +80,31 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
     let says = |part: &str| lower.contains(part);
     match code {
         // IAM spreads within seconds; until then its consumers answer with these.
-        "InvalidParameterValue" | "InvalidParameterException" | "InvalidRequestException" | "ValidationError"
+        "InvalidParameter" | "InvalidParameterValue" | "InvalidParameterException" | "InvalidRequestException"
+        | "ValidationError"
             if says("cannot be assumed") || says("unable to assume") || says("not authorized to perform: sts:assumerole") =>
         {
             Class::NotYet
         }
+        // EKS looks at a fresh role, its trust and its policies, or at a fresh principal.
+        "InvalidParameterException"
+            if says("error in role params")
+                || says("could not be assumed")
+                || says("managed policies associated with it")
+                || says("role's policy must include")
+                || says("misconfigured podexecutionrole trust policy")
+                || says("principalarn is invalid")
+                || (says("role") && (says("does not exist") || says("cannot be found"))) =>
+        {
+            Class::NotYet
+        }
+        "ResourcePropagationDelayException" => Class::NotYet,
+        // A key's policy spreads like a role; a log group that shall use the key says so with a general code.
+        "InvalidParameterException" if says("is not allowed to be used with") => Class::NotYet,
         "MalformedPolicyDocumentException" | "MalformedPolicyDocument" if says("principal") => Class::NotYet,
         "InvalidPrincipal" => Class::NotYet,
+        // The issuer of a fresh EKS cluster cannot be reached at once.
+        "OpenIdIdpCommunicationError" => Class::NotYet,
         // The service-linked role exists already: IAM says it with a general code.
         "InvalidInput" if says("has been taken") => Class::AlreadyExists,
 
@@ -95,12 +113,15 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         | "OperationNotPermitted" | "ConcurrentModification" | "OperationAbortedException"
         | "ResourceInUseException" | "InvalidGroup.InUse" | "KMSInvalidStateException"
         // EKS uses one code for "exists" and for "in use"; the message tells them apart.
-            if !says("already exists") =>
+            if !says("already exists") && !says("already in use on this cluster") =>
         {
             Class::Busy
         }
         "ResourceInUseException" => Class::AlreadyExists,
-        "ResourceNotReadyException" => Class::Busy,
+        "ClientException" if says("no cluster found") => Class::NotFound,
+        "ResourceNotReadyException" | "EntityTemporarilyUnmodifiable" => Class::Busy,
+        // The private DNS name of an endpoint that is being deleted is given up late.
+        "InvalidParameter" if says("conflicting dns domain") => Class::Busy,
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException"
         | "RequestThrottled" | "LimitExceededException"
             if says("rate") || says("throttl") || code != "LimitExceededException" =>
@@ -120,7 +141,11 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         _ if code.starts_with("Invalid") || code.starts_with("Validation") || code.starts_with("Malformed") => {
             Class::Invalid
         }
-        "InternalError" | "InternalFailure" | "ServiceUnavailable" | "Unavailable" | "ServerException" => Class::Unreachable,
+        "TagException" | "UnsupportedOperationException" | "UnsupportedAvailabilityZoneException" => Class::Invalid,
+        "ServiceUnavailableException" | "DependencyTimeoutException" | "KeyUnavailableException"
+        | "KMSInternalException" => Class::Unreachable,
+        "InternalError" | "InternalFailure" | "ServiceUnavailable" | "ServiceFailure" | "Unavailable"
+        | "ServerException" => Class::Unreachable,
         _ => Class::Other,
     }
 }
@@ -155,6 +180,29 @@ mod tests {
             ("IdempotentParameterMismatch", "", Class::TokenSpent),
             ("InvalidParameterException", "The role cannot be assumed by EKS", Class::NotYet),
             ("InvalidParameterValue", "", Class::Invalid),
+            ("InvalidParameter", "there is already a conflicting DNS domain for sts in the VPC", Class::Busy),
+            ("InvalidVpcEndpoint.NotFound", "", Class::NotFound),
+            ("InvalidSecurityGroupRuleId.NotFound", "", Class::NotFound),
+            ("RulesPerSecurityGroupLimitExceeded", "", Class::Quota),
+            ("EntityTemporarilyUnmodifiable", "", Class::Busy),
+            ("OpenIdIdpCommunicationError", "", Class::NotYet),
+            ("InvalidParameter", "Unable to assume given IAM role", Class::NotYet),
+            ("InvalidParameterException", "The key does not exist or is not allowed to be used with X", Class::NotYet),
+            ("NatGatewayNotFound", "", Class::NotFound),
+            ("FlowLogAlreadyExists", "", Class::AlreadyExists),
+            ("RouteAlreadyExists", "", Class::AlreadyExists),
+            ("InvalidIPAddress.InUse", "", Class::Busy),
+            ("InvalidParameterException", "Error in role params", Class::NotYet),
+            ("InvalidParameterException", "roleArn, arn:aws:iam::1:role/r, does not exist", Class::NotYet),
+            ("InvalidParameterException", "The specified principalArn is invalid: invalid principal.", Class::NotYet),
+            ("InvalidParameterException", "Misconfigured PodExecutionRole Trust Policy", Class::NotYet),
+            ("InvalidParameterException", "The specified addon version is not supported", Class::Invalid),
+            ("ResourceInUseException", "The access entry is already in use on this cluster.", Class::AlreadyExists),
+            ("ResourceInUseException", "cluster c currently has Fargate profile p in status CREATING", Class::Busy),
+            ("ClientException", "No cluster found for name: c.", Class::NotFound),
+            ("UnsupportedAvailabilityZoneException", "", Class::Invalid),
+            ("MalformedPolicyDocumentException", "one or more invalid principals", Class::NotYet),
+            ("KMSInvalidStateException", "arn:key is pending deletion.", Class::Busy),
         ] {
             assert_eq!(classify(code, message), class, "{code}: {message}");
         }

@@ -1,6 +1,11 @@
 //! AWS: clients, errors, and one file per resource type under the folder of its service.
 
 pub mod ec2;
+pub mod eks;
+pub mod facts;
+pub mod iam;
+pub mod kms;
+pub mod logs;
 
 mod clients;
 mod error;
@@ -10,6 +15,6 @@ mod values;
 pub use clients::{Aws, Ledger};
 pub use kinds::KINDS;
 pub use values::{
-    AllocationId, Arn, InternetGatewayId, KeyId, NatGatewayId, Policy, RouteTableId, SecurityGroupId, SubnetId,
-    VpcEndpointId, VpcId,
+    AllocationId, Arn, FlowLogId, InternetGatewayId, KeyId, NatGatewayId, Policy, PrefixListId, RouteTableId,
+    SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcEndpointId, VpcId,
 };

@@ -52,10 +52,16 @@ text_types! {
     NatGatewayId;
     /// A route table's id, `rtb-…`.
     RouteTableId;
+    /// A flow log's id, `fl-…`.
+    FlowLogId;
     /// A VPC endpoint's id, `vpce-…`.
     VpcEndpointId;
     /// A security group's id, `sg-…`.
     SecurityGroupId;
+    /// A security group rule's id, `sgr-…`.
+    SecurityGroupRuleId;
+    /// A managed prefix list's id, `pl-…`.
+    PrefixListId;
     /// A KMS key's id.
     KeyId;
 }

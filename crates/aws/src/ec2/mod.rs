@@ -1,13 +1,35 @@
 //! EC2: the network.
 
+mod default_security_group;
+mod elastic_ip;
+mod flow_log;
+mod internet_gateway;
+mod nat_gateway;
+mod route_table;
+mod security_group;
+mod security_group_rule;
 mod subnet;
 mod vpc;
+mod vpc_endpoint;
 
+pub use default_security_group::{DefaultSecurityGroup, DefaultSecurityGroupOutputs, DefaultSecurityGroupSpec};
+pub use elastic_ip::{ElasticIp, ElasticIpOutputs, ElasticIpSpec};
+pub use flow_log::{FlowLog, FlowLogOutputs, FlowLogSpec};
+pub use internet_gateway::{InternetGateway, InternetGatewayOutputs, InternetGatewaySpec};
+pub use nat_gateway::{NatGateway, NatGatewayOutputs, NatGatewaySpec};
+pub use route_table::{RouteTable, RouteTableOutputs, RouteTableSpec, RouteTarget};
+pub use security_group::{SecurityGroup, SecurityGroupOutputs, SecurityGroupSpec};
+pub use security_group_rule::{Direction, SecurityGroupRule, SecurityGroupRuleOutputs, SecurityGroupRuleSpec};
 pub use subnet::{Subnet, SubnetOutputs, SubnetSpec};
 pub use vpc::{Vpc, VpcOutputs, VpcSpec};
+pub use vpc_endpoint::{EndpointKind, VpcEndpoint, VpcEndpointOutputs, VpcEndpointSpec};
 
-use crate::{Aws, error::Sent};
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use crate::{
+    Aws,
+    error::{Sent, classify},
+};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification, UnsuccessfulItem};
+use aws_types::request_id::RequestId;
 use bedplate_model::{CallError, Id, TAG_STACK, Tags, Which};
 
 /// EC2 takes up to 200 values in a filter.
@@ -29,9 +51,10 @@ fn filters(which: Which<'_>, id_filter: &str) -> Vec<Filter> {
     }
 }
 
-/// Tags as EC2 answers them.
+/// Tags as EC2 answers them, without those that AWS sets itself.
 fn tags(tags: &[Tag]) -> Tags {
-    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned()))).collect()
+    let pairs = tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
+    pairs.filter(|(key, _)| !key.starts_with("aws:")).collect()
 }
 
 /// Tags for a create call, so that nothing exists untagged for a moment.
@@ -53,4 +76,14 @@ async fn retag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<()
         cloud.ec2.delete_tags().resources(id.as_str()).set_tags(Some(keys)).send().await.sent()?;
     }
     Ok(())
+}
+
+/// The first failure of a call that works on many things at once and answers with what it could not do.
+fn all_done(operation: &str, answer: &impl RequestId, failures: &[UnsuccessfulItem]) -> Result<(), CallError> {
+    let Some(error) = failures.iter().find_map(UnsuccessfulItem::error) else { return Ok(()) };
+    let code = error.code().unwrap_or("Unknown").to_owned();
+    let message = error.message().unwrap_or("AWS gave no message").to_owned();
+    let class = classify(&code, &message);
+    let request_id = answer.request_id().map(str::to_owned);
+    Err(CallError { operation: operation.to_owned(), code, message, request_id, class })
 }
