@@ -35,7 +35,11 @@ def serialize(target: Target, result: dict[str, Any]) -> Response:
 
 
 def _response(status: int, document: Any) -> Response:
-    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-RequestId": str(uuid.uuid4())}
+    headers = {
+        "Content-Type": "application/cbor",
+        "smithy-protocol": "rpc-v2-cbor",
+        "x-amzn-RequestId": str(uuid.uuid4()),
+    }
     return Response(status, headers, cbor.encode(document))
 
 

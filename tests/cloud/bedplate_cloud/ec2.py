@@ -67,7 +67,9 @@ def like(value: str, pattern: str) -> bool:
     return value == pattern or fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
-def chosen(call: Call, rows: list[dict[str, Any]], parameter: str, key: str, code: str, what: str) -> list[dict[str, Any]]:
+def chosen(
+    call: Call, rows: list[dict[str, Any]], parameter: str, key: str, code: str, what: str
+) -> list[dict[str, Any]]:
     """The rows whose ids the call names, all of them if it names none; an unknown id is an error."""
     ids = call.params.get(parameter) or []
     known = {row[key] for row in rows}

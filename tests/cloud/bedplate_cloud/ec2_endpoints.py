@@ -75,7 +75,9 @@ def _known_service(call: Call, name: str, kind: str) -> None:
 
 def _create_gateway(ec2: Any, params: dict[str, Any], tags: dict[str, str]) -> Endpoint:
     if params.get("SubnetIds") or params.get("SecurityGroupIds") or params.get("PrivateDnsEnabled"):
-        raise AwsError("InvalidParameter", "Endpoint type (Gateway) does not take subnets, security groups or private DNS.")
+        raise AwsError(
+            "InvalidParameter", "Endpoint type (Gateway) does not take subnets, security groups or private DNS."
+        )
     tables = params.get("RouteTableIds") or []
     _check_tables(ec2, params["VpcId"], params["ServiceName"], tables)
     endpoint = Endpoint(ec2, params, tags)
@@ -265,7 +267,10 @@ def delete(call: Call) -> dict[str, Any]:
     for endpoint_id in call.params.get("VpcEndpointIds") or []:
         endpoint = ec2.vpc_end_points.get(endpoint_id)
         if endpoint is None:
-            error = {"Code": "InvalidVpcEndpoint.NotFound", "Message": f"The Vpc Endpoint Id '{endpoint_id}' does not exist"}
+            error = {
+                "Code": "InvalidVpcEndpoint.NotFound",
+                "Message": f"The Vpc Endpoint Id '{endpoint_id}' does not exist",
+            }
             unsuccessful.append({"ResourceId": endpoint_id, "Error": error})
         elif endpoint.state != "deleting":
             _start_delete(ec2, endpoint)

@@ -43,7 +43,11 @@ def target_of(rule: SecurityGroupRule) -> tuple[str, str]:
         return "PrefixListId", rule.prefix_list_id
     if rule.source_group:
         return "GroupId", rule.source_group["GroupId"]
-    return ("CidrIpv6", rule.ip_range["CidrIpv6"]) if rule.ip_range.get("CidrIpv6") else ("CidrIp", rule.ip_range["CidrIp"])
+    return (
+        ("CidrIpv6", rule.ip_range["CidrIpv6"])
+        if rule.ip_range.get("CidrIpv6")
+        else ("CidrIp", rule.ip_range["CidrIp"])
+    )
 
 
 def set_target(rule: SecurityGroupRule, kind: str, target: str, description: str | None) -> None:
@@ -59,9 +63,13 @@ def description_of(rule: SecurityGroupRule) -> str | None:
     return getattr(rule, "note", None) or None
 
 
-def add_rule(ec2: Any, owner: Any, egress: bool, wanted: Wanted, description: str | None = None, tags: Any = None) -> Any:
+def add_rule(
+    ec2: Any, owner: Any, egress: bool, wanted: Wanted, description: str | None = None, tags: Any = None
+) -> Any:
     """Give a group a rule."""
-    rule = SecurityGroupRule(ec2, wanted.protocol, owner.id, wanted.from_port, wanted.to_port, None, is_egress=egress, tags=tags)
+    rule = SecurityGroupRule(
+        ec2, wanted.protocol, owner.id, wanted.from_port, wanted.to_port, None, is_egress=egress, tags=tags
+    )
     set_target(rule, wanted.kind, wanted.target, description)
     rules_of(owner, egress).append(rule)
     return rule
@@ -117,7 +125,12 @@ def describe(call: Call) -> dict[str, Any]:
 
 
 def _permissions(rules: list[SecurityGroupRule]) -> list[dict[str, Any]]:
-    lists = {"CidrIp": "IpRanges", "CidrIpv6": "Ipv6Ranges", "GroupId": "UserIdGroupPairs", "PrefixListId": "PrefixListIds"}
+    lists = {
+        "CidrIp": "IpRanges",
+        "CidrIpv6": "Ipv6Ranges",
+        "GroupId": "UserIdGroupPairs",
+        "PrefixListId": "PrefixListIds",
+    }
     rows: dict[Any, dict[str, Any]] = {}
     for rule in rules:
         key = (rule.ip_protocol, rule.from_port, rule.to_port)
@@ -144,7 +157,9 @@ def authorize(call: Call) -> dict[str, Any]:
         if repeated or any(one.matches(rule) for rule in rules):
             raise AwsError("InvalidPermission.Duplicate", f'the specified rule "{_text(one)}" already exists')
     if len(rules) + len(wanted) > MOST_RULES:
-        raise AwsError("RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached.")
+        raise AwsError(
+            "RulesPerSecurityGroupLimitExceeded", "The maximum number of rules per security group has been reached."
+        )
     made = [add_rule(ec2, owner, egress, one, description, tags) for one, description in wanted]
     return {"Return": True, "SecurityGroupRules": [row_of(ec2, rule) for rule in made]}
 
@@ -173,7 +188,9 @@ def _requested(call: Call) -> list[tuple[Wanted, str | None]]:
     for one in permissions:
         wanted += _expand(call, one)
     if not wanted:
-        raise AwsError("MissingParameter", "The request must contain the parameter ipPermissions with a source or destination.")
+        raise AwsError(
+            "MissingParameter", "The request must contain the parameter ipPermissions with a source or destination."
+        )
     return wanted
 
 
@@ -194,7 +211,10 @@ def _ports(permission: dict[str, Any]) -> tuple[str, int | None, int | None]:
     low, high = permission.get("FromPort"), permission.get("ToPort")
     if protocol in ("tcp", "udp"):
         if low is None or high is None:
-            raise AwsError("InvalidParameterValue", f"Invalid value 'null' for portRange. Must specify both from and to ports with {protocol}.")
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Invalid value 'null' for portRange. Must specify both from and to ports with {protocol}.",
+            )
         if not (0 <= int(low) <= int(high) <= 65535):
             raise AwsError("InvalidParameterValue", f"Invalid TCP/UDP port range ({low}:{high})")
     return protocol, int(low if low is not None else -1), int(high if high is not None else -1)
@@ -280,7 +300,9 @@ def revoke(call: Call) -> dict[str, Any]:
         for one, _ in _requested(call):
             found = next((rule for rule in rules if one.matches(rule)), None)
             if found is None:
-                raise AwsError("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+                raise AwsError(
+                    "InvalidPermission.NotFound", "The specified rule does not exist in this security group."
+                )
             doomed.append(found)
     rows = [_revoked(row_of(ec2, rule)) for rule in doomed]
     rules[:] = [rule for rule in rules if not any(rule is one for one in doomed)]
@@ -318,7 +340,12 @@ def modify(call: Call) -> dict[str, Any]:
 
 def _modified(new: dict[str, Any]) -> Wanted:
     protocol, low, high = _ports(new)
-    kinds = {"CidrIpv4": "CidrIp", "CidrIpv6": "CidrIpv6", "ReferencedGroupId": "GroupId", "PrefixListId": "PrefixListId"}
+    kinds = {
+        "CidrIpv4": "CidrIp",
+        "CidrIpv6": "CidrIpv6",
+        "ReferencedGroupId": "GroupId",
+        "PrefixListId": "PrefixListId",
+    }
     given = [(kind, new[key]) for key, kind in kinds.items() if new.get(key)]
     if len(given) != 1:
         message = "You must specify exactly one of the following parameters: CidrIpv4, CidrIpv6, PrefixListId or ReferencedGroupId."

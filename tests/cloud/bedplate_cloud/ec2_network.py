@@ -244,11 +244,15 @@ def associate_route_table(call: Call) -> None:
     ec2, wanted = backend(call), call.params.get("SubnetId")
     table = ec2.route_tables.get(call.params["RouteTableId"])
     if table is None:
-        raise AwsError("InvalidRouteTableID.NotFound", f"The routeTable ID '{call.params['RouteTableId']}' does not exist")
+        raise AwsError(
+            "InvalidRouteTableID.NotFound", f"The routeTable ID '{call.params['RouteTableId']}' does not exist"
+        )
     if wanted is None:
         return
     if subnet(ec2, wanted).vpc_id != table.vpc_id:
-        raise AwsError("InvalidParameterValue", f"Route table {table.id} and subnet {wanted} belong to different networks")
+        raise AwsError(
+            "InvalidParameterValue", f"Route table {table.id} and subnet {wanted} belong to different networks"
+        )
     for other in ec2.route_tables.values():
         if other is not table and wanted in other._associations.values():
             message = f"the specified association for route table {other.id} conflicts with an existing association"

@@ -119,3 +119,22 @@ def create_flow_logs(call: Call) -> dict[str, Any]:
     for log_id in answer.get("FlowLogIds") or []:
         backend(call).flow_logs[log_id].log_destination = destination
     return {"ClientToken": call.params.get("ClientToken")} | answer
+
+
+@checks("ec2:ModifyVpcAttribute", "ec2:ModifySubnetAttribute")
+def one_attribute(call: Call) -> None:
+    """One attribute is changed per call."""
+    given = [key for key in call.params if key not in ("VpcId", "SubnetId", "DryRun")]
+    if len(given) > 1:
+        raise AwsError(
+            "InvalidParameterCombination", "Fields for multiple attribute types specified: " + ", ".join(given)
+        )
+
+
+@checks("ec2:CreateTags", "ec2:DeleteTags")
+def reserved_tags(call: Call) -> None:
+    """Tags that AWS sets are not the caller's to set or remove."""
+    for tag in call.params.get("Tags") or []:
+        if tag.get("Key", "").startswith("aws:"):
+            message = "Tag keys starting with 'aws:' are reserved for internal use"
+            raise AwsError("InvalidParameterValue", message)

@@ -121,7 +121,11 @@ def fingerprint(params: Document) -> str:
 def stamped(call: Call, doc: Document) -> Document:
     """A new document with what recognizes its token later."""
     token = call.params.get("clientRequestToken")
-    return doc | {"_token": token, "_fingerprint": fingerprint(call.params), "tags": dict(call.params.get("tags") or {})}
+    return doc | {
+        "_token": token,
+        "_fingerprint": fingerprint(call.params),
+        "tags": dict(call.params.get("tags") or {}),
+    }
 
 
 def start_update(

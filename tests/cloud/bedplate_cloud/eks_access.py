@@ -64,7 +64,9 @@ def add_service_entry(one: Cluster, role_arn: str, kind: str) -> None:
     if settings.lenient or one.doc["accessConfig"]["authenticationMode"] == "CONFIG_MAP" or role_arn in one.entries:
         return
     entry = _entry(one.region, one, role_arn, kind)
-    entry["kubernetesGroups"] = ["system:nodes"] if kind == "EC2_LINUX" else ["system:bootstrappers", "system:nodes", "system:node-proxier"]
+    entry["kubernetesGroups"] = (
+        ["system:nodes"] if kind == "EC2_LINUX" else ["system:bootstrappers", "system:nodes", "system:node-proxier"]
+    )
     entry["_service"] = True
     one.entries[role_arn] = entry
 
@@ -121,7 +123,9 @@ def create(call: Call) -> dict[str, Any]:
 def _check_groups(groups: list[str]) -> None:
     for name in groups:
         if name.startswith(("system:", "eks:", "aws:", "amazon:", "iam:")):
-            raise eks.invalid(f"The kubernetes group name {name} is invalid, it cannot start with system:, eks:, aws:, amazon: or iam:.")
+            raise eks.invalid(
+                f"The kubernetes group name {name} is invalid, it cannot start with system:, eks:, aws:, amazon: or iam:."
+            )
 
 
 def _access_entry(call: Call) -> tuple[Cluster, Document]:
@@ -142,7 +146,9 @@ def describe(call: Call) -> dict[str, Any]:
 def list_all(call: Call) -> dict[str, Any]:
     """Name a cluster's principals."""
     one, policy = _api_cluster(call), call.params.get("associatedPolicyArn")
-    return {"accessEntries": sorted(key for key, entry in one.entries.items() if not policy or policy in entry["_policies"])}
+    return {
+        "accessEntries": sorted(key for key, entry in one.entries.items() if not policy or policy in entry["_policies"])
+    }
 
 
 @handles("eks:UpdateAccessEntry")
@@ -173,7 +179,12 @@ def list_policies(_call: Call) -> dict[str, Any]:
 
 
 def _association(policy: str, scope: Document) -> Document:
-    return {"policyArn": policy, "accessScope": scope, "associatedAt": clock.timestamp(), "modifiedAt": clock.timestamp()}
+    return {
+        "policyArn": policy,
+        "accessScope": scope,
+        "associatedAt": clock.timestamp(),
+        "modifiedAt": clock.timestamp(),
+    }
 
 
 @handles("eks:AssociateAccessPolicy")
@@ -184,7 +195,9 @@ def associate(call: Call) -> dict[str, Any]:
     if policy not in [POLICY_PREFIX + name for name in POLICIES]:
         raise eks.invalid(f"The specified policyArn is invalid: {policy}", clusterName=one.name)
     if entry["type"] != "STANDARD":
-        raise eks.bad_request("Access policies can only be associated with access entries of type STANDARD.", clusterName=one.name)
+        raise eks.bad_request(
+            "Access policies can only be associated with access entries of type STANDARD.", clusterName=one.name
+        )
     if scope.get("type") == "namespace" and not scope.get("namespaces"):
         raise eks.invalid("An access scope of type namespace needs namespaces.", clusterName=one.name)
     made = _association(policy, {"type": scope.get("type"), "namespaces": scope.get("namespaces") or []})

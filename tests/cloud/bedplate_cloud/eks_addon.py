@@ -12,11 +12,23 @@ from .registry import handles
 
 # Add-on -> its versions, newest first, and the index of the default version per Kubernetes version.
 CATALOGUE: dict[str, dict[str, Any]] = {
-    "vpc-cni": {"type": "networking", "builds": ["v1.22.1-eksbuild.2", "v1.21.1-eksbuild.3", "v1.20.5-eksbuild.1"], "default": 1},
-    "eks-pod-identity-agent": {"type": "security", "builds": ["v1.3.14-eksbuild.1", "v1.3.10-eksbuild.2"], "default": 1},
+    "vpc-cni": {
+        "type": "networking",
+        "builds": ["v1.22.1-eksbuild.2", "v1.21.1-eksbuild.3", "v1.20.5-eksbuild.1"],
+        "default": 1,
+    },
+    "eks-pod-identity-agent": {
+        "type": "security",
+        "builds": ["v1.3.14-eksbuild.1", "v1.3.10-eksbuild.2"],
+        "default": 1,
+    },
     "metrics-server": {"type": "observability", "builds": ["v0.8.2-eksbuild.1", "v0.8.0-eksbuild.6"], "default": 0},
     "aws-ebs-csi-driver": {"type": "storage", "builds": ["v1.63.0-eksbuild.1", "v1.58.0-eksbuild.1"], "default": 0},
-    "coredns": {"type": "networking", "builds": ["v1.14.2-eksbuild.4", "v1.13.1-eksbuild.1", "v1.12.4-eksbuild.6"], "default": 1},
+    "coredns": {
+        "type": "networking",
+        "builds": ["v1.14.2-eksbuild.4", "v1.13.1-eksbuild.1", "v1.12.4-eksbuild.6"],
+        "default": 1,
+    },
     "kube-proxy": {"type": "networking", "builds": [], "default": 0},
 }
 # These run as Deployments: without a node or a matching Fargate profile their pods never start.
@@ -184,7 +196,10 @@ def _created(doc: Document) -> None:
 def _has_room(one: Cluster, doc: Document) -> bool:
     if doc["addonName"] not in NEEDS_NODES:
         return True
-    if any(node["status"] in ("ACTIVE", "UPDATING") and node["scalingConfig"]["desiredSize"] for node in one.nodegroups.values()):
+    if any(
+        node["status"] in ("ACTIVE", "UPDATING") and node["scalingConfig"]["desiredSize"]
+        for node in one.nodegroups.values()
+    ):
         return True
     profiles = [item for item in one.profiles.values() if item["status"] == "ACTIVE"]
     spaces = {selector["namespace"] for item in profiles for selector in item["selectors"]}

@@ -11,8 +11,8 @@ from . import clock, eks, settings
 from .ec2 import all_groups, backend_of, group, managed_interface, remove_interface, subnet
 from .ec2_groups import Wanted, add_rule
 from .eks import Cluster, Document, as_text
-from .errors import AwsError
 from .eks_versions import VERSIONS, minor, platform_version
+from .errors import AwsError
 from .gateway import Call
 from .registry import handles
 
@@ -222,7 +222,9 @@ def _place_interfaces(one: Cluster) -> None:
         remove_interface(ec2, old)
     groups = [config["clusterSecurityGroupId"], *config["securityGroupIds"]]
     description = f"Amazon EKS {one.name}"
-    one.interfaces = [managed_interface(ec2, where, description, "interface", groups).id for where in config["subnetIds"][:4]]
+    one.interfaces = [
+        managed_interface(ec2, where, description, "interface", groups).id for where in config["subnetIds"][:4]
+    ]
 
 
 def _created(new: Cluster) -> None:
@@ -298,7 +300,9 @@ def delete(call: Call) -> dict[str, Any]:
     if one.profiles:
         raise eks.in_use("Cluster has fargate profiles attached", clusterName=name)
     if status in ("CREATING", "UPDATING", "DELETING"):
-        raise eks.in_use(f"Cannot DeleteCluster because cluster {name} currently is in status {status}", clusterName=name)
+        raise eks.in_use(
+            f"Cannot DeleteCluster because cluster {name} currently is in status {status}", clusterName=name
+        )
     one.doc["status"] = "DELETING"
     clock.later(settings.durations["cluster.delete"], lambda: _deleted(one))
     return {"cluster": _shown(one)}
@@ -313,7 +317,9 @@ def _deleted(one: Cluster) -> None:
     doomed = ec2.get_security_group_from_id(group_id)
     if doomed is None:
         return
-    rules = [rule for other in all_groups(ec2) if other is not doomed for rule in other.ingress_rules + other.egress_rules]
+    rules = [
+        rule for other in all_groups(ec2) if other is not doomed for rule in other.ingress_rules + other.egress_rules
+    ]
     held = any(rule.source_group.get("GroupId") == group_id for rule in rules)
     held = held or any(doomed in interface.group_set for interface in ec2.enis.values())
     if not held:
@@ -336,7 +342,11 @@ def _idle(one: Cluster, kind: str) -> None:
 def update_config(call: Call) -> dict[str, Any]:
     """Change one kind of setting."""
     one = eks.cluster(call, "name")
-    given = {key: value for key, value in call.params.items() if key not in ("name", "clientRequestToken") and value is not None}
+    given = {
+        key: value
+        for key, value in call.params.items()
+        if key not in ("name", "clientRequestToken") and value is not None
+    }
     # Auto mode is switched by three settings that only come together.
     kinds = {"computeConfig" if key in ("kubernetesNetworkConfig", "storageConfig") else key for key in given}
     vpc = given.get("resourcesVpcConfig")
@@ -412,7 +422,9 @@ def _update_logging(one: Cluster, given: Document) -> tuple[str, Document, Docum
 def _update_access(one: Cluster, given: Document) -> tuple[str, Document, Document]:
     old, new = one.doc["accessConfig"]["authenticationMode"], given["accessConfig"].get("authenticationMode")
     if old == new:
-        raise eks.invalid(f"No changes needed: the cluster's authentication mode is already {old}", clusterName=one.name)
+        raise eks.invalid(
+            f"No changes needed: the cluster's authentication mode is already {old}", clusterName=one.name
+        )
     if MODES.index(new) != MODES.index(old) + 1:
         raise eks.invalid(f"Unsupported authentication mode update from {old} to {new}", clusterName=one.name)
     changes = {"accessConfig": one.doc["accessConfig"] | {"authenticationMode": new}}
@@ -447,7 +459,9 @@ UPDATERS = {
     "zonalShiftConfig": _updater("zonalShiftConfig", "ZonalShiftConfigUpdate", "ZonalShiftConfig"),
     "deletionProtection": _updater("deletionProtection", "DeletionProtectionUpdate", "DeletionProtection"),
     "remoteNetworkConfig": _updater("remoteNetworkConfig", "RemoteNetworkConfigUpdate", "RemoteNetworkConfig"),
-    "controlPlaneScalingConfig": _updater("controlPlaneScalingConfig", "ControlPlaneScalingConfigUpdate", "UpdatedTier"),
+    "controlPlaneScalingConfig": _updater(
+        "controlPlaneScalingConfig", "ControlPlaneScalingConfigUpdate", "UpdatedTier"
+    ),
     "computeConfig": _update_auto_mode,
 }
 

@@ -20,7 +20,9 @@ def create(call: Call) -> dict[str, Any]:
     if existing is not None and eks.replayed(call, existing):
         return {"fargateProfile": eks.public(existing)}
     if existing is not None:
-        raise eks.in_use(f"A Fargate Profile already exists with this name in this cluster: {name}.", fargateProfileName=name)
+        raise eks.in_use(
+            f"A Fargate Profile already exists with this name in this cluster: {name}.", fargateProfileName=name
+        )
     _check_alone(one, name, "create")
     _check_role(params["podExecutionRoleArn"])
     subnets = params.get("subnets") or one.doc["resourcesVpcConfig"]["subnetIds"]
@@ -38,7 +40,9 @@ def create(call: Call) -> dict[str, Any]:
             "createdAt": clock.timestamp(),
             "podExecutionRoleArn": params["podExecutionRoleArn"],
             "subnets": list(subnets),
-            "selectors": [{"namespace": item["namespace"], "labels": item.get("labels") or {}} for item in params["selectors"]],
+            "selectors": [
+                {"namespace": item["namespace"], "labels": item.get("labels") or {}} for item in params["selectors"]
+            ],
             "status": "CREATING",
             "health": {"issues": []},
         },
@@ -79,13 +83,17 @@ def _check_subnets(one: Cluster, subnets: list[str]) -> None:
         if found.vpc_id != one.doc["resourcesVpcConfig"]["vpcId"]:
             raise eks.invalid(f"Subnet {where} is not in the cluster's VPC", clusterName=one.name)
         if not settings.lenient and _is_public(ec2, found):
-            raise eks.invalid(f"Subnet {where} provided in Fargate Profile is not a private subnet", clusterName=one.name)
+            raise eks.invalid(
+                f"Subnet {where} provided in Fargate Profile is not a private subnet", clusterName=one.name
+            )
 
 
 def _is_public(ec2: Any, where: Any) -> bool:
     """Whether the subnet's own route table, or the VPC's main one, leads to an internet gateway."""
     tables = [one for one in ec2.route_tables.values() if where.id in one._associations.values()]
-    tables = tables or [one for one in ec2.route_tables.values() if one.vpc_id == where.vpc_id and one.main_association_id]
+    tables = tables or [
+        one for one in ec2.route_tables.values() if one.vpc_id == where.vpc_id and one.main_association_id
+    ]
     return any((route.gateway_id or "").startswith("igw-") for one in tables for route in one.routes)
 
 

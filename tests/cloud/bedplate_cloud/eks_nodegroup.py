@@ -31,7 +31,9 @@ def create(call: Call) -> dict[str, Any]:
     if existing is not None:
         if eks.replayed(call, existing):
             return {"nodegroup": _shown(existing)}
-        raise eks.in_use("NodeGroup already exists with name " + name + " and cluster name " + one.name, nodegroupName=name)
+        raise eks.in_use(
+            "NodeGroup already exists with name " + name + " and cluster name " + one.name, nodegroupName=name
+        )
     _check_role(params["nodeRole"], name)
     _check_subnets(one, params["subnets"])
     scaling = {"minSize": 1, "maxSize": 2, "desiredSize": 2} | (params.get("scalingConfig") or {})
@@ -203,7 +205,9 @@ def _deleted(one: Cluster, doc: Document) -> None:
 
 def _busy(one: Cluster, doc: Document) -> str:
     name = doc["nodegroupName"]
-    running = [item["id"] for item in one.updates if item["_scope"] == ("nodegroup", name) and item["status"] == "InProgress"]
+    running = [
+        item["id"] for item in one.updates if item["_scope"] == ("nodegroup", name) and item["status"] == "InProgress"
+    ]
     return f"Nodegroup {name} currently has update {running[0] if running else 'unknown'} in progress"
 
 
@@ -212,7 +216,9 @@ def _idle(one: Cluster, doc: Document) -> None:
     if status == "UPDATING":
         raise eks.in_use(_busy(one, doc), nodegroupName=name)
     if status not in ("ACTIVE", "DEGRADED"):
-        raise eks.in_use(f"Nodegroup cannot be updated as it is currently not in Active State: {status}", nodegroupName=name)
+        raise eks.in_use(
+            f"Nodegroup cannot be updated as it is currently not in Active State: {status}", nodegroupName=name
+        )
 
 
 @handles("eks:UpdateNodegroupConfig")
@@ -234,8 +240,15 @@ def update_config(call: Call) -> dict[str, Any]:
         shown |= {"LabelsToAdd": params["labels"].get("addOrUpdateLabels"), "LabelsToRemove": removed or None}
     if params.get("taints"):
         changes["taints"] = _taints(doc.get("taints") or [], params["taints"])
-        shown |= {"TaintsToAdd": params["taints"].get("addOrUpdateTaints"), "TaintsToRemove": params["taints"].get("removeTaints")}
-    for key, name in (("updateConfig", "MaxUnavailable"), ("nodeRepairConfig", "NodeRepairConfig"), ("warmPoolConfig", "WarmPoolState")):
+        shown |= {
+            "TaintsToAdd": params["taints"].get("addOrUpdateTaints"),
+            "TaintsToRemove": params["taints"].get("removeTaints"),
+        }
+    for key, name in (
+        ("updateConfig", "MaxUnavailable"),
+        ("nodeRepairConfig", "NodeRepairConfig"),
+        ("warmPoolConfig", "WarmPoolState"),
+    ):
         if params.get(key):
             changes[key] = params[key]
             shown[name] = params[key]
@@ -272,7 +285,9 @@ def update_version(call: Call) -> dict[str, Any]:
     version = params.get("version") or one.doc["version"]
     _check_version(one, version)
     if minor(version) < minor(doc["version"]):
-        raise eks.invalid(f"Nodegroup Kubernetes version should be equal to or greater than current version {doc['version']}")
+        raise eks.invalid(
+            f"Nodegroup Kubernetes version should be equal to or greater than current version {doc['version']}"
+        )
     release = params.get("releaseVersion") or release_version(version, doc["amiType"])
     shown = {"Version": version, "ReleaseVersion": release}
     changes: Document = {"version": version, "releaseVersion": release}

@@ -11,7 +11,9 @@ def _day(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def _version(patch: str, released: str, standard: str, extended: str, status: str, default: bool = False) -> dict[str, Any]:
+def _version(
+    patch: str, released: str, standard: str, extended: str, status: str, default: bool = False
+) -> dict[str, Any]:
     return {
         "kubernetesPatchVersion": patch,
         "releaseDate": _day(released),

@@ -1,6 +1,7 @@
 """The front door: every request passes here on its way to a handler or to moto."""
 
 import logging
+import re
 import threading
 from typing import Any
 
@@ -12,6 +13,8 @@ from .errors import Answered, AwsError
 from .wire import Response, Target
 
 _MOTO_SERVICES = {name.replace("-", "") for name in list_of_moto_modules()} | {"monitoring"}
+
+_SET = re.compile(rb"\{((?:'|&#x27;|&apos;)[\w.:/-]+(?:'|&#x27;|&apos;))\}")
 
 log = logging.getLogger("bedplate_cloud")
 
@@ -50,6 +53,9 @@ def forward_raw(moto: Any, environ: dict[str, Any]) -> Response:
     environ["wsgi.input"].seek(0)
     result = moto(environ, start_response)
     response.body = b"".join(result)
+    if response.status >= 400:
+        # Moto formats some ids as Python sets: "VpcID {'vpc-1'} does not exist".
+        response.body = _SET.sub(rb"\1", response.body)
     if hasattr(result, "close"):
         result.close()
     return response
@@ -79,6 +85,9 @@ class Cloud:
         path = environ.get("PATH_INFO", "")
         if path.startswith("/_cloud/"):
             return control.answer(environ, body)
+        if path == "/moto-api/reset":
+            # Whoever knows moto resets it this way; our own records have to go with its backends.
+            return control.answer(environ | {"PATH_INFO": "/_cloud/reset"}, b"")
         if path.startswith("/moto-api"):
             return forward_raw(self.moto, environ)
         target = wire.identify(environ, body)
@@ -120,7 +129,9 @@ class Cloud:
         for check in registry.CHECKS.get(target.name, []):
             check(call)
         handler = registry.HANDLERS.get(target.name)
-        special = handler or target.protocol == cloudwatch.PROTOCOL or tokens.applies(target) or pagination.applies(target)
+        special = (
+            handler or target.protocol == cloudwatch.PROTOCOL or tokens.applies(target) or pagination.applies(target)
+        )
         if not special:
             return forward_raw(self.moto, environ)
         result = pagination.paged(call, handler or Call.forward)

@@ -211,7 +211,11 @@ def delete_policy(call: Call) -> None:
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
     policy = backend().managed_policies.get(arn)
     if policy is not None and len(policy.versions) > 1:
-        raise AwsError("DeleteConflict", "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.", 409)
+        raise AwsError(
+            "DeleteConflict",
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.",
+            409,
+        )
 
 
 def _provider(call: Call) -> Any:

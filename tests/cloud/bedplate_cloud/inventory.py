@@ -138,7 +138,9 @@ def _eks() -> dict[str, list[str]]:
             "eks.fargate-profile": [doc["fargateProfileArn"] for doc in one.profiles.values()],
             "eks.addon": [doc["addonArn"] for doc in one.addons.values()],
             "eks.access-entry": [f"{region}|{name}|{arn}" for arn in one.entries],
-            "eks.access-policy": [f"{region}|{name}|{arn}|{policy}" for arn, doc in one.entries.items() for policy in doc["_policies"]],
+            "eks.access-policy": [
+                f"{region}|{name}|{arn}|{policy}" for arn, doc in one.entries.items() for policy in doc["_policies"]
+            ],
             "eks.pod-identity-association": [doc["associationArn"] for doc in one.associations.values()],
         }
         _merge(total, part)

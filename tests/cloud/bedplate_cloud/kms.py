@@ -28,7 +28,9 @@ def key_of(call: Call, parameter: str = "KeyId") -> Any:
     if name.startswith("alias/"):
         unique = kms.get_key_id_from_alias(name)
         if unique is None:
-            raise AwsError("NotFoundException", f"Alias arn:aws:kms:{call.region}:{settings.ACCOUNT}:{name} is not found.")
+            raise AwsError(
+                "NotFoundException", f"Alias arn:aws:kms:{call.region}:{settings.ACCOUNT}:{name} is not found."
+            )
     else:
         unique = wanted.rpartition("/")[2]
     key = kms.keys.get(unique)
@@ -87,17 +89,16 @@ def with_metadata(call: Call) -> dict[str, Any]:
     answer = call.forward()
     metadata = answer["KeyMetadata"]
     metadata.setdefault("MultiRegion", False)
+    key = backend(call).keys[metadata["KeyId"]]
+    if any(name.startswith("alias/aws/") for name in key.aliases):
+        metadata["KeyManager"] = "AWS"
     for key in ("SigningAlgorithms", "EncryptionAlgorithms"):
         if not metadata.get(key):
             metadata.pop(key, None)
     return answer
 
 
-INVALID_WHILE_PENDING = (
-    "kms:CreateAlias kms:CreateGrant kms:DisableKey kms:DisableKeyRotation kms:EnableKey kms:EnableKeyRotation kms:Encrypt "
-    "kms:Decrypt kms:GenerateDataKey kms:ScheduleKeyDeletion kms:TagResource kms:UntagResource kms:UpdateAlias "
-    "kms:UpdateKeyDescription"
-).split()
+INVALID_WHILE_PENDING = ["kms:CreateAlias", "kms:CreateGrant", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription"]
 
 
 @checks(*INVALID_WHILE_PENDING)
@@ -109,7 +110,12 @@ def not_pending(call: Call) -> None:
     key = key_of(call, parameter)
     if key.key_state == "PendingDeletion":
         raise AwsError("KMSInvalidStateException", f"{key.arn} is pending deletion.")
-    if key.key_state == "Disabled" and call.target.operation in ("EnableKeyRotation", "DisableKeyRotation", "Encrypt", "GenerateDataKey"):
+    if key.key_state == "Disabled" and call.target.operation in (
+        "EnableKeyRotation",
+        "DisableKeyRotation",
+        "Encrypt",
+        "GenerateDataKey",
+    ):
         raise AwsError("DisabledException", f"{key.arn} is disabled.")
 
 
@@ -118,7 +124,10 @@ def enable_rotation(call: Call) -> dict[str, Any]:
     """Turn rotation on, with a period in days."""
     period = call.params.get("RotationPeriodInDays") or 365
     if not 90 <= period <= 2560:
-        raise AwsError("ValidationException", f"1 validation error detected: Value '{period}' at 'rotationPeriodInDays' is out of range")
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{period}' at 'rotationPeriodInDays' is out of range",
+        )
     key = key_of(call)
     key.key_rotation_status = True
     key.rotation_period = period
@@ -144,13 +153,21 @@ def schedule_deletion(call: Call) -> dict[str, Any]:
     """Start the waiting period, after which the key is gone."""
     days = call.params.get("PendingWindowInDays") or 30
     if not 7 <= days <= 30:
-        raise AwsError("ValidationException", f"1 validation error detected: Value '{days}' at 'pendingWindowInDays' is out of range")
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{days}' at 'pendingWindowInDays' is out of range",
+        )
     key, kms = key_of(call), backend(call)
     answer = call.forward(KeyId=key.id)
     key.pending_since = clock.now()
     since = key.pending_since
     clock.later(days * 86400, lambda: _expire(kms, key, since))
-    return {"KeyId": key.arn, "KeyState": "PendingDeletion", "PendingWindowInDays": days, "DeletionDate": answer["DeletionDate"]}
+    return {
+        "KeyId": key.arn,
+        "KeyState": "PendingDeletion",
+        "PendingWindowInDays": days,
+        "DeletionDate": answer["DeletionDate"],
+    }
 
 
 def _expire(kms: Any, key: Any, since: float) -> None:

@@ -19,7 +19,9 @@ def _groups(call: Call) -> dict[str, Any]:
 
 
 def _group(call: Call) -> Any:
-    name = call.params.get("logGroupName") or (call.params.get("resourceIdentifier") or "").split(":log-group:")[-1].removesuffix(":*")
+    name = call.params.get("logGroupName") or (call.params.get("resourceIdentifier") or "").split(":log-group:")[
+        -1
+    ].removesuffix(":*")
     if name not in _groups(call):
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
     return _groups(call)[name]
@@ -76,7 +78,39 @@ def describe_groups(call: Call) -> dict[str, Any]:
     answer = call.forward()
     for row in answer.get("logGroups") or []:
         row.setdefault("logGroupClass", "STANDARD")
+        row["deletionProtectionEnabled"] = is_protected(_groups(call)[row["logGroupName"]])
     return answer
+
+
+def is_protected(group: Any) -> bool:
+    """Whether a log group refuses to be deleted."""
+    return bool(getattr(group, "deletion_protection", False))
+
+
+@handles("logs:CreateLogGroup")
+def create_group(call: Call) -> dict[str, Any]:
+    """Create a group, protected if so asked."""
+    answer = call.forward()
+    _group(call).deletion_protection = call.params.get("deletionProtectionEnabled")
+    return answer
+
+
+@handles("logs:PutLogGroupDeletionProtection")
+def protect_group(call: Call) -> dict[str, Any]:
+    """Turn deletion protection on or off."""
+    name = call.params["logGroupIdentifier"].split(":log-group:")[-1].removesuffix(":*")
+    if name not in _groups(call):
+        raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+    _groups(call)[name].deletion_protection = call.params["deletionProtectionEnabled"]
+    return {}
+
+
+@checks("logs:DeleteLogGroup")
+def delete_group(call: Call) -> None:
+    """A protected group stays."""
+    group = _groups(call).get(call.params["logGroupName"])
+    if group is not None and is_protected(group):
+        raise AwsError("ValidationException", "The specified log group has deletion protection enabled.")
 
 
 @checks("logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource")

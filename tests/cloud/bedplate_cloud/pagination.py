@@ -93,10 +93,15 @@ def _position(call: "Call", model: dict[str, Any]) -> tuple[int, int | None]:
 def _refuse_ids_with_limit(call: "Call", limit: int) -> None:
     operation = call.target.operation
     if limit < SMALLEST["ec2"]:
-        raise AwsError("InvalidParameterValue", f"Value ( {limit} ) for parameter maxResults is invalid. Expecting a value greater than 5.")
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Value ( {limit} ) for parameter maxResults is invalid. Expecting a value greater than 5.",
+        )
     for key, value in call.params.items():
         if key.endswith("Ids") and value and operation not in ("DescribeVpcEndpoints", "DescribeSecurityGroupRules"):
-            raise AwsError("InvalidParameterCombination", f"The parameter {key} cannot be used with the parameter MaxResults")
+            raise AwsError(
+                "InvalidParameterCombination", f"The parameter {key} cannot be used with the parameter MaxResults"
+            )
 
 
 def _offset(token: str, target: Target) -> int:

@@ -30,7 +30,7 @@ class Server(ThreadedWSGIServer):
 
 def serve(host: str, port: int) -> int:
     """Answer requests until the process is told to stop."""
-    from . import services  # noqa: F401  Registers every handler.
+    from . import services
 
     cloud = Cloud()
     server = Server(host, port, cloud, Handler)

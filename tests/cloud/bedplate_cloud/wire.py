@@ -172,7 +172,12 @@ def apply_params(environ: dict[str, Any], target: Target, params: dict[str, Any]
     if protocol.startswith("rest") and isinstance(query, dict):
         changed["QUERY_STRING"] = urlencode(query, doseq=True)
     if protocol != target.protocol:
-        changed |= {"PATH_INFO": "/", "RAW_URI": "/", "REQUEST_URI": "/", "CONTENT_TYPE": "application/x-www-form-urlencoded"}
+        changed |= {
+            "PATH_INFO": "/",
+            "RAW_URI": "/",
+            "REQUEST_URI": "/",
+            "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        }
     return changed
 
 

@@ -36,11 +36,15 @@ def pages_default(cloud: Cloud) -> None:
             logs.create_log_group(logGroupName=f"/check/{number}")
         first = iam.list_roles()
         assert len(first["Roles"]) == 2 and first["IsTruncated"] and first["Marker"]
-        sizes = lambda client, operation, key: [len(one.get(key) or []) for one in client.get_paginator(operation).paginate()]
+        sizes = lambda client, operation, key: [
+            len(one.get(key) or []) for one in client.get_paginator(operation).paginate()
+        ]
         assert sizes(iam, "list_roles", "Roles") == [2, 2, 1]
         assert sizes(kms, "list_keys", "Keys") == [2, 2, 1]
         assert sum(sizes(kms, "list_aliases", "Aliases")) >= 5
         assert sizes(logs, "describe_log_groups", "logGroups") == [2, 2, 1]
+        assert sizes(small.client("eks"), "describe_cluster_versions", "clusterVersions") == [2, 2]
+        assert max(sizes(small.client("eks"), "describe_addon_versions", "addons")) == 2
         pages = list(iam.get_paginator("get_account_authorization_details").paginate(Filter=["Role"]))
         assert [len(one["RoleDetailList"]) for one in pages] == [2, 2, 1]
 
@@ -90,7 +94,11 @@ def control_inventory(_: Cloud) -> None:
         role = make_role(cloud, "ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy")
         cloud.client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
         found = cloud.control("GET", "inventory")
-        assert found["ec2.vpc"] == [net.vpc] and found["ec2.nat-gateway"] == [nat] and found["ec2.vpc-endpoint"] == [endpoint]
+        assert (
+            found["ec2.vpc"] == [net.vpc]
+            and found["ec2.nat-gateway"] == [nat]
+            and found["ec2.vpc-endpoint"] == [endpoint]
+        )
         assert found["iam.role"] == [role]
         assert len(found["iam.service-linked-role"]) == 1
         cloud.control("POST", "reset")
@@ -110,7 +118,9 @@ def process_end(_: Cloud) -> None:
         "import subprocess, sys; p = subprocess.Popen([sys.executable, '-m', 'bedplate_cloud', '--exit-with-parent'], "
         "stdout=subprocess.PIPE, text=True); p.stdout.readline(); print(p.pid)"
     )
-    pid = int(subprocess.run([sys.executable, "-c", script], cwd=FOLDER, capture_output=True, text=True, check=True).stdout)
+    pid = int(
+        subprocess.run([sys.executable, "-c", script], cwd=FOLDER, capture_output=True, text=True, check=True).stdout
+    )
     for _attempt in range(50):
         time.sleep(0.1)
         try:

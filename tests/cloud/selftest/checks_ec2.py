@@ -1,6 +1,6 @@
 """Checks of EC2's network resources."""
 
-from .harness import REGION, Cloud, Network, fails, fresh, tags, row
+from .harness import REGION, Cloud, Network, fails, fresh, row, tags
 
 MISSING_SUBNET = "subnet-0123456789abcdef0"
 
@@ -25,7 +25,9 @@ def tokens(cloud: Cloud) -> None:
     table = [ec2.create_route_table(VpcId=net.vpc, ClientToken=token)["RouteTable"]["RouteTableId"] for _ in range(2)]
     assert table[0] == table[1]
     name = fresh("template")
-    make = lambda: ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.medium"}, ClientToken=token)
+    make = lambda: ec2.create_launch_template(
+        LaunchTemplateName=name, LaunchTemplateData={"InstanceType": "t3.medium"}, ClientToken=token
+    )
     assert make()["LaunchTemplate"]["LaunchTemplateId"] == make()["LaunchTemplate"]["LaunchTemplateId"]
 
 
@@ -71,7 +73,9 @@ def nat_failure(cloud: Cloud) -> None:
     subnet = net.ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24")["Subnet"]["SubnetId"]
     third = net.nat(SubnetId=subnet)["NatGatewayId"]
     cloud.advance()
-    assert net.ec2.describe_nat_gateways(NatGatewayIds=[third])["NatGateways"][0]["FailureCode"] == "Gateway.NotAttached"
+    assert (
+        net.ec2.describe_nat_gateways(NatGatewayIds=[third])["NatGateways"][0]["FailureCode"] == "Gateway.NotAttached"
+    )
 
 
 @row("nat-references")
@@ -98,7 +102,9 @@ def nat_interface(cloud: Cloud) -> None:
     address = net.address()
     nat = net.nat(AllocationId=address)["NatGatewayId"]
     cloud.advance()
-    interface = net.ec2.describe_nat_gateways(NatGatewayIds=[nat])["NatGateways"][0]["NatGatewayAddresses"][0]["NetworkInterfaceId"]
+    interface = net.ec2.describe_nat_gateways(NatGatewayIds=[nat])["NatGateways"][0]["NatGatewayAddresses"][0][
+        "NetworkInterfaceId"
+    ]
     fails("DependencyViolation", lambda: net.ec2.delete_subnet(SubnetId=net.public))
     fails("InvalidIPAddress.InUse", lambda: net.ec2.release_address(AllocationId=address))
     fails("InvalidParameterValue", lambda: net.ec2.delete_network_interface(NetworkInterfaceId=interface))
@@ -126,7 +132,9 @@ def route_blackhole(cloud: Cloud) -> None:
 @row("route-targets")
 def route_targets(cloud: Cloud) -> None:
     net, other = Network(cloud), Network(cloud)
-    route = lambda **target: net.ec2.create_route(RouteTableId=net.table, DestinationCidrBlock="192.168.0.0/16", **target)
+    route = lambda **target: net.ec2.create_route(
+        RouteTableId=net.table, DestinationCidrBlock="192.168.0.0/16", **target
+    )
     fails("InvalidNatGatewayID.NotFound", lambda: route(NatGatewayId="nat-0123456789abcdef0"))
     fails("InvalidGatewayID.NotFound", lambda: route(GatewayId="igw-0123456789abcdef0"))
     fails("InvalidParameterValue", lambda: route(GatewayId=other.gateway))
@@ -176,7 +184,9 @@ def vpc_delete(cloud: Cloud) -> None:
     group = net.group()
     fails("DependencyViolation", delete)
     ec2.delete_security_group(GroupId=group)
-    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["x.test"]}])["DhcpOptions"]["DhcpOptionsId"]
+    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["x.test"]}])["DhcpOptions"][
+        "DhcpOptionsId"
+    ]
     ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=net.vpc)
     delete()
     inventory = cloud.control("GET", "inventory")
@@ -192,6 +202,24 @@ def subnet_defaults(cloud: Cloud) -> None:
     assert made["DefaultForAz"] is False
     assert made["AvailabilityZone"] == f"{REGION}d"
     fails("InvalidParameterValue", lambda: net.subnet(51, "x"))
+
+
+@row("attributes-one")
+def attributes_one(cloud: Cloud) -> None:
+    net = Network(cloud)
+    on = {"Value": True}
+    fails(
+        "InvalidParameterCombination",
+        lambda: net.ec2.modify_vpc_attribute(VpcId=net.vpc, EnableDnsSupport=on, EnableDnsHostnames=on),
+    )
+    net.ec2.modify_vpc_attribute(VpcId=net.vpc, EnableDnsSupport=on)
+
+
+@row("tags-reserved")
+def tags_reserved(cloud: Cloud) -> None:
+    net = Network(cloud)
+    tag = [{"Key": "aws:mine", "Value": "x"}]
+    fails("InvalidParameterValue", lambda: net.ec2.create_tags(Resources=[net.vpc], Tags=tag))
 
 
 @row("zones")
@@ -219,7 +247,9 @@ def addresses(cloud: Cloud) -> None:
 @row("tags-end")
 def tags_end(cloud: Cloud) -> None:
     net, value = Network(cloud), fresh("value")
-    table = net.ec2.create_route_table(VpcId=net.vpc, TagSpecifications=tags("route-table", check=value))["RouteTable"]["RouteTableId"]
+    table = net.ec2.create_route_table(VpcId=net.vpc, TagSpecifications=tags("route-table", check=value))["RouteTable"][
+        "RouteTableId"
+    ]
     address = net.ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", check=value))["AllocationId"]
     find = lambda: net.ec2.describe_tags(Filters=[{"Name": "value", "Values": [value]}])["Tags"]
     assert {one["ResourceType"] for one in find()} == {"route-table", "elastic-ip"}
@@ -300,7 +330,9 @@ def endpoint_modify(cloud: Cloud) -> None:
     find = lambda: net.ec2.describe_vpc_endpoints(VpcEndpointIds=[made])["VpcEndpoints"][0]
     change(AddSecurityGroupIds=[second], RemoveSecurityGroupIds=[first])
     assert [one["GroupId"] for one in find()["Groups"]] == [second]
-    interfaces = net.ec2.describe_network_interfaces(NetworkInterfaceIds=find()["NetworkInterfaceIds"])["NetworkInterfaces"]
+    interfaces = net.ec2.describe_network_interfaces(NetworkInterfaceIds=find()["NetworkInterfaceIds"])[
+        "NetworkInterfaces"
+    ]
     assert {group["GroupId"] for one in interfaces for group in one["Groups"]} == {second}
     net.ec2.delete_security_group(GroupId=first)
     change(RemoveSubnetIds=[net.private[1]])
@@ -323,7 +355,9 @@ def endpoint_gateway(cloud: Cloud) -> None:
         Filters=[{"Name": "prefix-list-name", "Values": [f"com.amazonaws.{REGION}.s3"]}]
     )["PrefixLists"][0]["PrefixListId"]
     routes = lambda table: net.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
-    added = lambda table: [one for one in routes(table) if one.get("DestinationPrefixListId") == prefix and one["GatewayId"] == made]
+    added = lambda table: [
+        one for one in routes(table) if one.get("DestinationPrefixListId") == prefix and one["GatewayId"] == made
+    ]
     assert added(net.table)
     fails("RouteAlreadyExists", make)
     second = net.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"]
@@ -339,7 +373,13 @@ def endpoint_services(cloud: Cloud) -> None:
     names = [f"com.amazonaws.{REGION}.{one}" for one in ("s3", "eks", "ecr.dkr", "sts")]
     found = ec2.describe_vpc_endpoint_services(ServiceNames=names)["ServiceDetails"]
     kinds = sorted((one["ServiceName"].split(".")[-1], one["ServiceType"][0]["ServiceType"]) for one in found)
-    assert kinds == [("dkr", "Interface"), ("eks", "Interface"), ("s3", "Gateway"), ("s3", "Interface"), ("sts", "Interface")]
+    assert kinds == [
+        ("dkr", "Interface"),
+        ("eks", "Interface"),
+        ("s3", "Gateway"),
+        ("s3", "Interface"),
+        ("sts", "Interface"),
+    ]
     filters = [{"Name": "service-type", "Values": ["Gateway"]}]
     assert len(ec2.describe_vpc_endpoint_services(Filters=filters)["ServiceDetails"]) == 2
 

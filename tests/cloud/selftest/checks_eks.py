@@ -41,7 +41,12 @@ class Kit:
 
     def nodes(self, name: str = "ng", **more: Any) -> dict[str, Any]:
         """Start a node group."""
-        arguments = {"clusterName": self.name, "nodegroupName": name, "subnets": self.net.private, "nodeRole": self.node_role}
+        arguments = {
+            "clusterName": self.name,
+            "nodegroupName": name,
+            "subnets": self.net.private,
+            "nodeRole": self.node_role,
+        }
         return self.eks.create_nodegroup(**arguments | more)["nodegroup"]
 
     def profile(self, name: str = "fp", **more: Any) -> dict[str, Any]:
@@ -57,7 +62,9 @@ def cluster_create(cloud: Cloud) -> None:
     key = cloud.client("kms").create_key()["KeyMetadata"]["Arn"]
     encryption = [{"resources": ["secrets"], "provider": {"keyArn": key}}]
     logging = {"clusterLogging": [{"types": ["api", "audit"], "enabled": True}]}
-    made = kit.create(version="1.34", encryptionConfig=encryption, logging=logging, upgradePolicy={"supportType": "STANDARD"})
+    made = kit.create(
+        version="1.34", encryptionConfig=encryption, logging=logging, upgradePolicy={"supportType": "STANDARD"}
+    )
     assert made["status"] == "CREATING" == kit.show()["status"]
     assert "endpoint" not in made
     cloud.advance()
@@ -71,7 +78,10 @@ def cluster_create(cloud: Cloud) -> None:
     assert found["kubernetesNetworkConfig"]["serviceIpv4Cidr"] == "172.20.0.0/16"
     assert found["resourcesVpcConfig"]["vpcId"] == kit.net.vpc
     assert found["resourcesVpcConfig"]["publicAccessCidrs"] == ["0.0.0.0/0"]
-    assert {one["enabled"]: sorted(one["types"]) for one in found["logging"]["clusterLogging"]}[True] == ["api", "audit"]
+    assert {one["enabled"]: sorted(one["types"]) for one in found["logging"]["clusterLogging"]}[True] == [
+        "api",
+        "audit",
+    ]
     assert found["accessConfig"] == {"authenticationMode": "API"}
     assert found["deletionProtection"] is False
 
@@ -126,7 +136,10 @@ def cluster_token(cloud: Cloud) -> None:
     fails("IdempotentParameterMismatch", lambda: kit.create(clientRequestToken=token, version="1.33"))
     cloud.advance()
     assert kit.nodes(clientRequestToken=token)["nodegroupArn"] == kit.nodes(clientRequestToken=token)["nodegroupArn"]
-    assert kit.profile(clientRequestToken=token)["fargateProfileArn"] == kit.profile(clientRequestToken=token)["fargateProfileArn"]
+    assert (
+        kit.profile(clientRequestToken=token)["fargateProfileArn"]
+        == kit.profile(clientRequestToken=token)["fargateProfileArn"]
+    )
     fails("ResourceInUseException", kit.nodes)
 
 
@@ -212,7 +225,10 @@ def cluster_delete(cloud: Cloud) -> None:
 @row("nodegroup")
 def nodegroup(cloud: Cloud) -> None:
     kit = Kit(cloud).up()
-    assert kit.nodes(labels={"role": "system"}, scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 2})["status"] == "CREATING"
+    assert (
+        kit.nodes(labels={"role": "system"}, scalingConfig={"minSize": 1, "maxSize": 3, "desiredSize": 2})["status"]
+        == "CREATING"
+    )
     show = lambda: kit.eks.describe_nodegroup(clusterName=kit.name, nodegroupName="ng")["nodegroup"]
     cloud.advance()
     found = show()
@@ -222,11 +238,16 @@ def nodegroup(cloud: Cloud) -> None:
     assert found["updateConfig"] == {"maxUnavailable": 1}
     named = {"clusterName": kit.name, "nodegroupName": "ng"}
     scaling = {"minSize": 2, "maxSize": 4, "desiredSize": 2}
-    update = kit.eks.update_nodegroup_config(**named, scalingConfig=scaling, labels={"removeLabels": ["role"]})["update"]
+    update = kit.eks.update_nodegroup_config(**named, scalingConfig=scaling, labels={"removeLabels": ["role"]})[
+        "update"
+    ]
     assert show()["status"] == "UPDATING"
     fails("ResourceInUseException", lambda: kit.eks.update_nodegroup_config(**named, scalingConfig=scaling))
     cloud.advance()
-    assert kit.eks.describe_update(name=kit.name, nodegroupName="ng", updateId=update["id"])["update"]["status"] == "Successful"
+    assert (
+        kit.eks.describe_update(name=kit.name, nodegroupName="ng", updateId=update["id"])["update"]["status"]
+        == "Successful"
+    )
     assert show()["scalingConfig"] == scaling and show().get("labels", {}) == {}
     fails("InvalidParameterException", lambda: kit.eks.update_nodegroup_config(**named, scalingConfig={"minSize": 9}))
     assert kit.eks.update_nodegroup_version(**named)["update"]["type"] == "VersionUpdate"
@@ -263,7 +284,12 @@ def fargate(cloud: Cloud) -> None:
     assert delete("one")["fargateProfile"]["status"] == "DELETING"
     fails("ResourceInUseException", lambda: delete("two"))
     cloud.advance()
-    assert "private" in fails("InvalidParameterException", lambda: kit.profile("three", subnets=[kit.net.public]))["Error"]["Message"]
+    assert (
+        "private"
+        in fails("InvalidParameterException", lambda: kit.profile("three", subnets=[kit.net.public]))["Error"][
+            "Message"
+        ]
+    )
     fails("InvalidParameterException", lambda: kit.profile("three", podExecutionRoleArn=kit.role))
     assert kit.eks.list_fargate_profiles(clusterName=kit.name)["fargateProfileNames"] == ["two"]
 
@@ -271,7 +297,9 @@ def fargate(cloud: Cloud) -> None:
 @row("addon")
 def addon(cloud: Cloud) -> None:
     kit = Kit(cloud).up()
-    versions = kit.eks.describe_addon_versions(addonName="vpc-cni", kubernetesVersion=kit.show()["version"])["addons"][0]["addonVersions"]
+    versions = kit.eks.describe_addon_versions(addonName="vpc-cni", kubernetesVersion=kit.show()["version"])["addons"][
+        0
+    ]["addonVersions"]
     default = next(one["addonVersion"] for one in versions if one["compatibilities"][0]["defaultVersion"])
     named = {"clusterName": kit.name, "addonName": "vpc-cni"}
     show = lambda: kit.eks.describe_addon(**named)["addon"]
@@ -281,11 +309,17 @@ def addon(cloud: Cloud) -> None:
     update = kit.eks.update_addon(**named, addonVersion=versions[0]["addonVersion"])["update"]
     assert show()["status"] == "UPDATING"
     cloud.advance()
-    assert kit.eks.describe_update(name=kit.name, addonName="vpc-cni", updateId=update["id"])["update"]["status"] == "Successful"
+    assert (
+        kit.eks.describe_update(name=kit.name, addonName="vpc-cni", updateId=update["id"])["update"]["status"]
+        == "Successful"
+    )
     assert show()["addonVersion"] == versions[0]["addonVersion"]
     fails("ResourceInUseException", lambda: kit.eks.create_addon(**named))
     fails("InvalidParameterException", lambda: kit.eks.create_addon(clusterName=kit.name, addonName="nonsense"))
-    fails("InvalidParameterException", lambda: kit.eks.create_addon(clusterName=kit.name, addonName="kube-proxy", addonVersion="v0"))
+    fails(
+        "InvalidParameterException",
+        lambda: kit.eks.create_addon(clusterName=kit.name, addonName="kube-proxy", addonVersion="v0"),
+    )
     wrong = {"clusterName": kit.name, "addonName": "kube-proxy", "configurationValues": "[1"}
     fails("InvalidParameterException", lambda: kit.eks.create_addon(**wrong))
     assert kit.eks.describe_addon_configuration(addonName="vpc-cni", addonVersion=default)["configurationSchema"]
@@ -316,7 +350,9 @@ def access(cloud: Cloud) -> None:
     eks, named = kit.eks, {"clusterName": kit.name}
     assert eks.list_access_entries(**named)["accessEntries"] == [CALLER]
     role = make_role(cloud, "ec2.amazonaws.com")
-    entry = eks.create_access_entry(**named, principalArn=role, kubernetesGroups=["team"], tags={"a": "b"})["accessEntry"]
+    entry = eks.create_access_entry(**named, principalArn=role, kubernetesGroups=["team"], tags={"a": "b"})[
+        "accessEntry"
+    ]
     assert (entry["type"], entry["tags"]) == ("STANDARD", {"a": "b"})
     fails("ResourceInUseException", lambda: eks.create_access_entry(**named, principalArn=role))
     fails("InvalidParameterException", lambda: eks.create_access_entry(**named, principalArn=role + "-none"))
@@ -350,8 +386,13 @@ def pod_identity(cloud: Cloud) -> None:
     named = {"clusterName": kit.name}
     binding = named | {"namespace": "n", "serviceAccount": "s", "roleArn": kit.node_role}
     made = kit.eks.create_pod_identity_association(**binding, clientRequestToken="")["association"]
-    fails("ResourceInUseException", lambda: kit.eks.create_pod_identity_association(**binding, clientRequestToken="other"))
-    assert kit.eks.list_pod_identity_associations(**named, namespace="n")["associations"][0]["associationId"] == made["associationId"]
+    fails(
+        "ResourceInUseException", lambda: kit.eks.create_pod_identity_association(**binding, clientRequestToken="other")
+    )
+    assert (
+        kit.eks.list_pod_identity_associations(**named, namespace="n")["associations"][0]["associationId"]
+        == made["associationId"]
+    )
     one = named | {"associationId": made["associationId"]}
     kit.eks.update_pod_identity_association(**one, roleArn=kit.role)
     assert kit.eks.describe_pod_identity_association(**one)["association"]["roleArn"] == kit.role
@@ -365,7 +406,9 @@ def eks_tags(cloud: Cloud) -> None:
     kit.eks.create_addon(clusterName=kit.name, addonName="vpc-cni")
     arns = [kit.show()["arn"], kit.nodes()["nodegroupArn"], kit.profile()["fargateProfileArn"]]
     arns.append(kit.eks.describe_addon(clusterName=kit.name, addonName="vpc-cni")["addon"]["addonArn"])
-    arns.append(kit.eks.describe_access_entry(clusterName=kit.name, principalArn=CALLER)["accessEntry"]["accessEntryArn"])
+    arns.append(
+        kit.eks.describe_access_entry(clusterName=kit.name, principalArn=CALLER)["accessEntry"]["accessEntryArn"]
+    )
     for arn in arns:
         kit.eks.tag_resource(resourceArn=arn, tags={"c": "d", "e": "f"})
         kit.eks.untag_resource(resourceArn=arn, tagKeys=["e"])
@@ -378,5 +421,7 @@ def eks_tags(cloud: Cloud) -> None:
 def eks_linked_roles(cloud: Cloud) -> None:
     kit = Kit(cloud)
     kit.create()
-    error = fails("InvalidInput", lambda: cloud.client("iam").create_service_linked_role(AWSServiceName="eks.amazonaws.com"))
+    error = fails(
+        "InvalidInput", lambda: cloud.client("iam").create_service_linked_role(AWSServiceName="eks.amazonaws.com")
+    )
     assert "has been taken in this account" in error["Error"]["Message"]

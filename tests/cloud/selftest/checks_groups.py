@@ -12,7 +12,9 @@ def port(number: int, **targets: Any) -> dict[str, Any]:
 
 def rules(net: Network, group: str) -> list[dict[str, Any]]:
     """A group's rules."""
-    return net.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    return net.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])[
+        "SecurityGroupRules"
+    ]
 
 
 ANYWHERE = [{"CidrIp": "0.0.0.0/0", "Description": "everyone"}]
@@ -21,7 +23,9 @@ ANYWHERE = [{"CidrIp": "0.0.0.0/0", "Description": "everyone"}]
 @row("group-create")
 def group_create(cloud: Cloud) -> None:
     net = Network(cloud)
-    make = lambda **more: net.ec2.create_security_group(**{"GroupName": "g", "Description": "d", "VpcId": net.vpc} | more)
+    make = lambda **more: net.ec2.create_security_group(
+        **{"GroupName": "g", "Description": "d", "VpcId": net.vpc} | more
+    )
     assert make(TagSpecifications=tags("security-group", a="b"))["Tags"] == [{"Key": "a", "Value": "b"}]
     fails("InvalidGroup.Duplicate", make)
     fails("InvalidVpcID.NotFound", lambda: make(VpcId="vpc-0123456789abcdef0"))
@@ -92,7 +96,9 @@ def rules_modify(cloud: Cloud) -> None:
 def group_delete(cloud: Cloud) -> None:
     net = Network(cloud)
     group, peer = net.group(), net.group()
-    net.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[port(1, UserIdGroupPairs=[{"GroupId": peer}])])
+    net.ec2.authorize_security_group_ingress(
+        GroupId=group, IpPermissions=[port(1, UserIdGroupPairs=[{"GroupId": peer}])]
+    )
     fails("DependencyViolation", lambda: net.ec2.delete_security_group(GroupId=peer))
     endpoint = net.endpoint(SecurityGroupIds=[group])["VpcEndpointId"]
     fails("DependencyViolation", lambda: net.ec2.delete_security_group(GroupId=group))
@@ -114,4 +120,6 @@ def rules_filter(cloud: Cloud) -> None:
     for name, one in (("tag:check", value), ("security-group-rule-id", made)):
         found = net.ec2.describe_security_group_rules(Filters=[{"Name": name, "Values": [one]}])["SecurityGroupRules"]
         assert [each["SecurityGroupRuleId"] for each in found] == [made]
-    fails("InvalidParameterValue", lambda: net.ec2.describe_security_group_rules(Filters=[{"Name": "x", "Values": ["y"]}]))
+    fails(
+        "InvalidParameterValue", lambda: net.ec2.describe_security_group_rules(Filters=[{"Name": "x", "Values": ["y"]}])
+    )

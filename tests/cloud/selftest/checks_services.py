@@ -10,7 +10,12 @@ ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 
 def policy(*statements: dict[str, Any]) -> str:
     """A policy document."""
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"} | one for one in statements]})
+    return json.dumps(
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"} | one for one in statements],
+        }
+    )
 
 
 @row("identity")
@@ -26,7 +31,9 @@ def iam_trust(cloud: Cloud) -> None:
     make = lambda document: iam.create_role(RoleName=fresh("role"), AssumeRolePolicyDocument=document)
     fails("MalformedPolicyDocument", lambda: make("{nope"))
     unknown = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/none"}, "Action": "sts:AssumeRole", "Effect": "Allow"}
-    error = fails("MalformedPolicyDocument", lambda: make(json.dumps({"Version": "2012-10-17", "Statement": [unknown]})))
+    error = fails(
+        "MalformedPolicyDocument", lambda: make(json.dumps({"Version": "2012-10-17", "Statement": [unknown]}))
+    )
     assert "Invalid principal" in error["Error"]["Message"]
     name = make_role(cloud, "ec2.amazonaws.com").rpartition("/")[2]
     fails("MalformedPolicyDocument", lambda: iam.update_assume_role_policy(RoleName=name, PolicyDocument="{}"))
@@ -70,10 +77,14 @@ def iam_oidc(cloud: Cloud) -> None:
 def iam_simulate(cloud: Cloud) -> None:
     iam, arn = cloud.client("iam"), make_role(cloud, "ec2.amazonaws.com")
     iam.put_role_policy(RoleName=arn.rpartition("/")[2], PolicyName="p", PolicyDocument=policy({"Action": "s3:Get*"}))
-    ask = lambda source: iam.simulate_principal_policy(PolicySourceArn=source, ActionNames=["s3:GetObject", "ec2:CreateVpc"])
+    ask = lambda source: iam.simulate_principal_policy(
+        PolicySourceArn=source, ActionNames=["s3:GetObject", "ec2:CreateVpc"]
+    )
     decisions = [one["EvalDecision"] for one in ask(arn)["EvaluationResults"]]
     assert decisions == ["allowed", "implicitDeny"]
-    assert {one["EvalDecision"] for one in ask(f"arn:aws:iam::{ACCOUNT}:user/bedplate")["EvaluationResults"]} == {"allowed"}
+    assert {one["EvalDecision"] for one in ask(f"arn:aws:iam::{ACCOUNT}:user/bedplate")["EvaluationResults"]} == {
+        "allowed"
+    }
 
 
 @row("kms-policy")
@@ -83,7 +94,10 @@ def kms_policy(cloud: Cloud) -> None:
     fails(malformed, lambda: kms.create_key(Policy="{nope"))
     owner = {"Principal": {"AWS": ROOT}, "Action": "kms:*"}
     stranger = {"Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:role/none"}, "Action": "kms:*"}
-    assert "invalid principals" in fails(malformed, lambda: kms.create_key(Policy=policy(owner, stranger)))["Error"]["Message"]
+    assert (
+        "invalid principals"
+        in fails(malformed, lambda: kms.create_key(Policy=policy(owner, stranger)))["Error"]["Message"]
+    )
     locked = policy({"Principal": {"Service": "logs.amazonaws.com"}, "Action": "kms:*"})
     assert "update the key policy" in fails(malformed, lambda: kms.create_key(Policy=locked))["Error"]["Message"]
     kms.create_key(Policy=locked, BypassPolicyLockoutSafetyCheck=True)
@@ -157,6 +171,24 @@ def logs_retention(cloud: Cloud) -> None:
     logs.put_retention_policy(logGroupName=name, retentionInDays=14)
 
 
+@row("logs-protection")
+def logs_protection(cloud: Cloud) -> None:
+    logs, name = cloud.client("logs"), f"/{fresh('group')}"
+    logs.create_log_group(logGroupName=name, deletionProtectionEnabled=True)
+    assert logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"][0]["deletionProtectionEnabled"] is True
+    fails("ValidationException", lambda: logs.delete_log_group(logGroupName=name))
+    logs.put_log_group_deletion_protection(logGroupIdentifier=name, deletionProtectionEnabled=False)
+    logs.delete_log_group(logGroupName=name)
+
+
+@row("kms-aws-keys")
+def kms_aws_keys(cloud: Cloud) -> None:
+    kms = cloud.client("kms")
+    before = cloud.control("GET", "inventory").get("kms.key")
+    assert kms.describe_key(KeyId="alias/aws/ebs")["KeyMetadata"]["KeyManager"] == "AWS"
+    assert cloud.control("GET", "inventory").get("kms.key") == before
+
+
 @row("logs-tags")
 def logs_tags(cloud: Cloud) -> None:
     logs = cloud.client("logs")
@@ -187,11 +219,24 @@ def cloudwatch_cbor(cloud: Cloud) -> None:
     body = json.dumps({"widgets": []})
     ask("PutDashboard", DashboardName=name, DashboardBody=body)
     assert ask("GetDashboard", DashboardName=name)["DashboardBody"] == body
-    assert [one["DashboardName"] for one in ask("ListDashboards", DashboardNamePrefix=name)["DashboardEntries"]] == [name]
+    assert [one["DashboardName"] for one in ask("ListDashboards", DashboardNamePrefix=name)["DashboardEntries"]] == [
+        name
+    ]
     ask("DeleteDashboards", DashboardNames=[name])
     assert ask("GetDashboard", DashboardName=name)["__type"].endswith("#DashboardNotFoundError")
-    alarm = {"AlarmName": name, "Namespace": "AWS/RDS", "MetricName": "CPUUtilization", "Statistic": "Average", "Period": 60}
-    alarm |= {"EvaluationPeriods": 5, "Threshold": 80.0, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "notBreaching"}
+    alarm = {
+        "AlarmName": name,
+        "Namespace": "AWS/RDS",
+        "MetricName": "CPUUtilization",
+        "Statistic": "Average",
+        "Period": 60,
+    }
+    alarm |= {
+        "EvaluationPeriods": 5,
+        "Threshold": 80.0,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
     ask("PutMetricAlarm", **alarm, Tags=[{"Key": "a", "Value": "b"}], Dimensions=[{"Name": "D", "Value": "x"}])
     found = ask("DescribeAlarms", AlarmNames=[name])["MetricAlarms"][0]
     assert isinstance(found["Threshold"], float) and found["Threshold"] == 80.0

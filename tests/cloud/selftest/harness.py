@@ -147,6 +147,10 @@ class Network:
 
     def endpoint(self, service: str = "sts", **more: Any) -> dict[str, Any]:
         """An interface endpoint."""
-        arguments = {"VpcId": self.vpc, "ServiceName": f"com.amazonaws.{REGION}.{service}", "VpcEndpointType": "Interface"}
+        arguments = {
+            "VpcId": self.vpc,
+            "ServiceName": f"com.amazonaws.{REGION}.{service}",
+            "VpcEndpointType": "Interface",
+        }
         arguments |= {"SubnetIds": self.private, "PrivateDnsEnabled": True} | more
         return self.ec2.create_vpc_endpoint(**arguments)["VpcEndpoint"]
