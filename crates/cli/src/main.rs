@@ -1,2 +1,24 @@
-//! bedplate.
-fn main() {}
+//! `bedplate`: an AWS platform from one file, without Terraform.
+
+mod args;
+mod commands;
+mod exit;
+mod render;
+mod session;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::Cli::parse();
+    args.globals.color.apply();
+    let printer = render::Printer::new(&args.globals);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return exit::report(&printer, &anyhow::anyhow!(error).context("cannot start the runtime")),
+    };
+    match runtime.block_on(commands::run(args, &printer)) {
+        Ok(exit) => exit.code(),
+        Err(error) => exit::report(&printer, &error),
+    }
+}

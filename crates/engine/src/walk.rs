@@ -133,6 +133,7 @@ impl<'a, C> Engine<'a, C> {
     }
 
     /// Sleeps, unless the run is interrupted.
+    #[expect(clippy::disallowed_methods, reason = "the engine is where waiting belongs")]
     pub(crate) async fn pause(&self, duration: Duration) -> Result<(), EffectError> {
         tokio::select! {
             () = tokio::time::sleep(duration) => Ok(()),

@@ -12,6 +12,9 @@ use bedplate_state::{Resource, State, Status};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The reason of a change that makes again what someone else removed.
+pub const DELETED_OUTSIDE: &str = "was deleted outside bedplate";
+
 /// What AWS showed.
 #[derive(Clone, Debug, Default)]
 pub struct Observations {
@@ -374,7 +377,7 @@ fn absent(schema: &dyn Schema, wanted: &Json, recorded: Option<&Resource>) -> Ju
             ("its creation was cut off", true)
         }
         Some(recorded) if recorded.status == Status::Deleting => ("its replacement was cut off", false),
-        Some(_) => ("was deleted outside bedplate", false),
+        Some(_) => (DELETED_OUTSIDE, false),
     };
     Judged {
         action: Some(Action::Create),

@@ -1,0 +1,211 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Provision an AWS platform from one file.
+///
+/// Results go to stdout, everything else to stderr. Exit codes: 0 done or nothing to do; 1 error; 2 changes are pending
+/// (plan --detailed-exitcode, drift); 3 refused before anything was touched; 130 interrupted, state saved.
+#[derive(Debug, Parser)]
+#[command(name = "bedplate", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Globals {
+    /// The configuration.
+    #[arg(long, global = true, env = "BEDPLATE_CONFIG", default_value = "platform.toml", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// The state file [default: state/<project_name>-<environment>.json beside the configuration].
+    #[arg(long, global = true, env = "BEDPLATE_STATE", value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    /// The AWS profile.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// The address of a local cloud, instead of AWS.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) endpoint_url: Option<String>,
+    /// One JSON document on stdout; progress as JSON lines on stderr.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// When to use colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Show results and errors only.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Show calls that are repeated, and the calls made by operation.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    pub(crate) fn apply(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Answer whether a bootstrap would work; change nothing.
+    Preflight,
+    /// Show what would change and why, field by field.
+    Plan(PlanArgs),
+    /// Preflight, plan, ask, apply, show the outputs. Run it again: "no changes".
+    Bootstrap(ConsentArgs),
+    /// Plan and apply, or apply a saved plan.
+    Apply(ApplyArgs),
+    /// Show what differs in AWS from what was last applied.
+    Drift(DriftArgs),
+    /// Remove everything this stack owns, in reverse order.
+    Destroy(DestroyArgs),
+    /// Show the outputs.
+    Output(OutputArgs),
+    /// Print a kubeconfig for the cluster; tokens come from `aws eks get-token`.
+    Kubeconfig(KubeconfigArgs),
+    /// Draw the dependency graph.
+    Graph(GraphArgs),
+    /// Look into the state.
+    #[command(subcommand)]
+    State(StateCommand),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `plan`
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// Save the plan for `apply FILE`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Exit with 2 when there is something to change.
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    #[command(flatten)]
+    pub(crate) targets: TargetArgs,
+    /// Believe the state instead of looking at AWS: fast, and blind to what was changed outside bedplate.
+    #[arg(long)]
+    pub(crate) no_refresh: bool,
+}
+
+/// Which resources.
+#[derive(Debug, Args)]
+pub(crate) struct TargetArgs {
+    /// Only this resource or layer, with what it needs (`network`, `cluster/addon/coredns`).
+    #[arg(long = "target", value_name = "ADDR")]
+    pub(crate) targets: Vec<String>,
+}
+
+/// Whether to ask.
+#[derive(Debug, Args)]
+pub(crate) struct ConsentArgs {
+    /// Do not ask.
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// `apply`
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArgs {
+    /// A plan saved by `plan --out`; refused if the state moved since.
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+    #[command(flatten)]
+    pub(crate) targets: TargetArgs,
+}
+
+/// `drift`
+#[derive(Debug, Args)]
+pub(crate) struct DriftArgs {
+    /// Put it back.
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+}
+
+/// `destroy`
+#[derive(Debug, Args)]
+pub(crate) struct DestroyArgs {
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
+    /// Remove protected resources too, and those of a production stack at all.
+    #[arg(long)]
+    pub(crate) lift_protection: bool,
+    #[command(flatten)]
+    pub(crate) targets: TargetArgs,
+}
+
+/// `output`
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// One output only.
+    pub(crate) name: Option<String>,
+    /// The bare value of one output, without quotes.
+    #[arg(long, requires = "name")]
+    pub(crate) raw: bool,
+}
+
+/// `kubeconfig`
+#[derive(Debug, Args)]
+pub(crate) struct KubeconfigArgs {
+    /// Write it to this file (mode 0600) instead of stdout.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub(crate) struct GraphArgs {
+    /// The format.
+    #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
+    pub(crate) format: GraphFormat,
+}
+
+/// How to draw the graph.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For Graphviz.
+    Dot,
+    /// Nodes and edges.
+    Json,
+}
+
+/// `state`
+#[derive(Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// Print the address of every resource, one a line.
+    List,
+    /// Print what is recorded of one resource, as JSON.
+    Show {
+        /// Its address.
+        address: String,
+    },
+}

@@ -1,0 +1,174 @@
+//! `apply`, and what every command that changes something shares.
+
+use super::{consent, plan::SavedPlan};
+use crate::{
+    args::{ApplyArgs, Globals},
+    exit::{Exit, Refused},
+    render::{Printer, Progress, outcome_json, show_outcome, show_plan},
+    session::{self, Session},
+};
+use anyhow::{Context, Result};
+use bedplate_engine::{Engine, Journal};
+use bedplate_model::Json;
+use bedplate_plan::{Options, Plan};
+use bedplate_state::State;
+use std::path::Path;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) -> Result<Exit> {
+    let local = session::Local::open(globals).await?;
+    // Before AWS is asked, so that what is planned is still true when it is done.
+    let _lock = local.lock("apply")?;
+    let mut session = Session::connect(globals, session::Local::open(globals).await?).await?;
+    let plan = match &args.file {
+        Some(path) => saved_plan(path, &mut session)?,
+        None => {
+            let targets = session::targets(&args.targets.targets, &session.graph, &session.state)?;
+            let options = Options {
+                targets: targets.map(|targets| session.graph.with_dependencies(targets)),
+                ..Options::default()
+            };
+            session.plan(&session.graph, &options).await?
+        }
+    };
+    carry_out(&session, &plan, "Apply this plan?", args.consent.yes, printer).await.map(|(exit, _)| exit)
+}
+
+/// Reads a saved plan and checks that it still fits.
+fn saved_plan(path: &Path, session: &mut Session) -> Result<Plan> {
+    let refused = |what: String| Refused::new(format!("{} {what}", path.display()), "make a new plan with `bedplate plan --out FILE`");
+    let text = fs_err::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
+    let SavedPlan { plan, choices } =
+        serde_json::from_slice(&text).map_err(|error| refused(format!("is no plan of this version: {error}")))?;
+    if plan.format != Plan::FORMAT || &plan.stack != session.graph.stack() {
+        return Err(refused(format!("is a plan of {} in format {}", plan.stack, plan.format)));
+    }
+    match &session.local.saved {
+        Some(state) if state.lineage == plan.lineage && state.serial == plan.serial => {}
+        // Before the first run there is no state on disk to compare with.
+        None if plan.serial == 0 => session.state.lineage.clone_from(&plan.lineage),
+        _ => return Err(refused("was made from another state: something was changed since".to_owned())),
+    }
+    session.state.choices = choices;
+    Ok(plan)
+}
+
+/// Shows a plan, asks, carries it out, and says what came of it. Also returns the state afterwards.
+pub(crate) async fn carry_out(
+    session: &Session,
+    plan: &Plan,
+    question: &str,
+    yes: bool,
+    printer: &Printer,
+) -> Result<(Exit, State)> {
+    if let Some(refusal) = plan.refusals.first() {
+        if !printer.json {
+            show_plan(printer, plan, &session.kinds);
+        }
+        let all: Vec<String> = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.address, refusal.problem)).collect();
+        return Err(Refused::new(format!("nothing was touched: {}", all.join("; ")), refusal.hint.clone()));
+    }
+    if plan.is_empty() {
+        return nothing_to_do(session, plan, printer);
+    }
+    if !printer.json && !printer.quiet {
+        show_plan(printer, plan, &session.kinds);
+    }
+    if !consent::ask(printer, question, yes)? {
+        printer.note("Nothing was changed.");
+        return Ok((Exit::Done, session.state.clone()));
+    }
+
+    let started = std::time::Instant::now();
+    let journal = Journal::new(session.state.clone(), &session.local.store);
+    // The choices are on disk before the first resource that follows from them.
+    journal.record(|_| {}).await?;
+    let effects = plan.changes.iter().map(|change| change.removals.len() + usize::from(change.make.is_some())).sum();
+    let progress = Progress::new(*printer, effects);
+    let cancel = CancellationToken::new();
+    let signals = tokio::spawn(watch_signals(cancel.clone(), *printer));
+    let engine = Engine::new(&session.kinds, &session.aws, &journal, &progress, cancel);
+    let outcome = engine.walk(plan).await;
+    signals.abort();
+    drop(engine);
+    let state = journal.into_state();
+    let elapsed = started.elapsed();
+    if printer.json {
+        let outputs = session.outputs(&state);
+        printer.document(&outcome_json(&outcome, elapsed, &session.aws.ledger, &outputs));
+    } else {
+        show_outcome(printer, &outcome, elapsed);
+        show_calls(session, printer);
+    }
+    let exit = match (outcome.interrupted, outcome.failed.is_empty()) {
+        (true, _) => Exit::Interrupted,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Failed,
+    };
+    Ok((exit, state))
+}
+
+fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Result<(Exit, State)> {
+    if printer.json {
+        let outputs = session.outputs(&session.state);
+        let outcome = bedplate_engine::Outcome::default();
+        printer.document(&outcome_json(&outcome, std::time::Duration::ZERO, &session.aws.ledger, &outputs));
+    } else {
+        show_plan(printer, plan, &session.kinds);
+        show_calls(session, printer);
+    }
+    Ok((Exit::Done, session.state.clone()))
+}
+
+fn show_calls(session: &Session, printer: &Printer) {
+    if printer.verbose {
+        let calls = session.aws.ledger.calls();
+        printer.note(&format!("{} API calls:", calls.values().sum::<u64>()));
+        for (operation, number) in calls {
+            printer.note(&format!("  {number:>5} {operation}"));
+        }
+    }
+}
+
+/// Prints the stack's outputs, one a line.
+pub(crate) fn show_outputs(printer: &Printer, outputs: &Json) {
+    for (name, value) in outputs.as_object().into_iter().flatten() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        printer.result(&format!("{name} = {text}"));
+    }
+}
+
+/// The first signal starts nothing new; the second leaves at once. Both leave a state from which the next run goes on.
+async fn watch_signals(cancel: CancellationToken, printer: Printer) {
+    if signal().await.is_err() {
+        return;
+    }
+    printer.note("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
+    cancel.cancel();
+    if signal().await.is_ok() {
+        leave();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the second signal leaves at once; the state on disk is complete at any instant")]
+fn leave() -> ! {
+    std::process::exit(130)
+}
+
+async fn signal() -> Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    {
+        tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
+    }
+}

@@ -1,0 +1,24 @@
+//! `bootstrap`: the one-shot command.
+
+use super::{apply, preflight};
+use crate::{
+    args::{ConsentArgs, Globals},
+    exit::Exit,
+    render::Printer,
+    session::{Local, Session},
+};
+use anyhow::Result;
+use bedplate_plan::Options;
+
+pub(crate) async fn run(globals: &Globals, args: &ConsentArgs, printer: &Printer) -> Result<Exit> {
+    let _lock = Local::open(globals).await?.lock("bootstrap")?;
+    let session = Session::open(globals).await?;
+    preflight::check(&session, printer).await?;
+    let plan = session.plan(&session.graph, &Options::default()).await?;
+    let (exit, state) = apply::carry_out(&session, &plan, "Build this?", args.yes, printer).await?;
+    if exit == Exit::Done && !printer.json && !plan.is_empty() {
+        printer.note("");
+        apply::show_outputs(printer, &session.outputs(&state));
+    }
+    Ok(exit)
+}

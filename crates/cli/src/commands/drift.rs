@@ -1,0 +1,44 @@
+//! `drift`: what differs in AWS from what was last applied.
+
+use super::apply;
+use crate::{
+    args::{DriftArgs, Globals},
+    exit::{Exit, Refused},
+    render::{Printer, plan_json, show_plan},
+    session::{Local, Session},
+};
+use anyhow::Result;
+use bedplate_plan::{Change, Options, Plan};
+
+pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) -> Result<Exit> {
+    let local = Local::open(globals).await?;
+    if local.saved.is_none() {
+        return Err(Refused::new("nothing was applied yet, so nothing can have drifted", "run `bedplate bootstrap`"));
+    }
+    let _lock = if args.repair { Some(local.lock("drift --repair")?) } else { None };
+    let session = Session::open(globals).await?;
+    let mut plan = session.plan(&session.graph, &Options::default()).await?;
+    plan.changes.retain(drifted);
+    plan.refusals.retain(|refusal| plan.changes.iter().any(|change| change.address == refusal.address));
+    if args.repair {
+        let (exit, _) = apply::carry_out(&session, &plan, "Put this back?", args.consent.yes, printer).await?;
+        return Ok(exit);
+    }
+    show(printer, &plan, &session);
+    Ok(if plan.is_empty() { Exit::Done } else { Exit::Pending })
+}
+
+/// Whether something outside bedplate is the cause: a changed field, or a resource that is gone.
+fn drifted(change: &Change) -> bool {
+    change.fields.iter().any(|field| field.drift) || change.reason == bedplate_plan::DELETED_OUTSIDE
+}
+
+fn show(printer: &Printer, plan: &Plan, session: &Session) {
+    if printer.json {
+        printer.document(&plan_json(plan, &session.aws.ledger));
+    } else if plan.is_empty() {
+        printer.result("No drift: everything is as it was last applied.");
+    } else {
+        show_plan(printer, plan, &session.kinds);
+    }
+}

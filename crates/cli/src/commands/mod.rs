@@ -1,0 +1,39 @@
+//! One file per command.
+
+mod apply;
+mod bootstrap;
+mod completions;
+mod consent;
+mod destroy;
+mod drift;
+mod graph;
+mod kubeconfig;
+mod output;
+mod plan;
+mod preflight;
+mod state;
+
+use crate::{
+    args::{Cli, Command},
+    exit::Exit,
+    render::Printer,
+};
+use anyhow::Result;
+
+/// Carries out a command.
+pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
+    let globals = &cli.globals;
+    match &cli.command {
+        Command::Preflight => preflight::run(globals, printer).await,
+        Command::Plan(args) => plan::run(globals, args, printer).await,
+        Command::Bootstrap(args) => bootstrap::run(globals, args, printer).await,
+        Command::Apply(args) => apply::run(globals, args, printer).await,
+        Command::Drift(args) => drift::run(globals, args, printer).await,
+        Command::Destroy(args) => destroy::run(globals, args, printer).await,
+        Command::Output(args) => output::run(globals, args, printer).await,
+        Command::Kubeconfig(args) => kubeconfig::run(globals, args, printer).await,
+        Command::Graph(args) => graph::run(globals, args, printer).await,
+        Command::State(args) => state::run(globals, args, printer).await,
+        Command::Completions { shell } => Ok(completions::run(*shell)),
+    }
+}
