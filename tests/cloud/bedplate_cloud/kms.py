@@ -98,7 +98,22 @@ def with_metadata(call: Call) -> dict[str, Any]:
     return answer
 
 
-INVALID_WHILE_PENDING = ["kms:CreateAlias", "kms:CreateGrant", "kms:DisableKey", "kms:DisableKeyRotation", "kms:EnableKey", "kms:EnableKeyRotation", "kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:UpdateAlias", "kms:UpdateKeyDescription"]
+INVALID_WHILE_PENDING = [
+    "kms:CreateAlias",
+    "kms:CreateGrant",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:Encrypt",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateAlias",
+    "kms:UpdateKeyDescription",
+]
 
 
 @checks(*INVALID_WHILE_PENDING)

@@ -30,8 +30,6 @@ INVALID_TOKEN = {
     "eks": ("InvalidParameterException", "Invalid nextToken."),
     "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
 }
-# EC2 refuses pages smaller than five for its older operations.
-SMALLEST = {"ec2": 5}
 # Operations whose paginator has a token but no list worth cutting.
 SKIPPED = {"ec2:DescribeSpotFleetInstances", "ec2:DescribeSpotFleetRequestHistory"}
 
@@ -79,7 +77,7 @@ def _position(call: "Call", model: dict[str, Any]) -> tuple[int, int | None]:
     token = call.params.get(model["input_token"])
     limit = call.params.get(model.get("limit_key", ""))
     if service == "ec2" and limit is not None:
-        _refuse_ids_with_limit(call, int(limit))
+        _check_limit(call, model, int(limit))
     start = _offset(token, call.target) if token else 0
     size = int(limit) if limit else DEFAULT_SIZES.get(service)
     # The smaller page is always allowed: AWS may return fewer results than asked for.
@@ -90,18 +88,17 @@ def _position(call: "Call", model: dict[str, Any]) -> tuple[int, int | None]:
     return start, size
 
 
-def _refuse_ids_with_limit(call: "Call", limit: int) -> None:
-    operation = call.target.operation
-    if limit < SMALLEST["ec2"]:
-        raise AwsError(
-            "InvalidParameterValue",
-            f"Value ( {limit} ) for parameter maxResults is invalid. Expecting a value greater than 5.",
-        )
-    for key, value in call.params.items():
-        if key.endswith("Ids") and value and operation not in ("DescribeVpcEndpoints", "DescribeSecurityGroupRules"):
-            raise AwsError(
-                "InvalidParameterCombination", f"The parameter {key} cannot be used with the parameter MaxResults"
-            )
+def _check_limit(call: "Call", model: dict[str, Any], limit: int) -> None:
+    """Refuse what the documentation of the page size refuses: too small a page, or ids beside it."""
+    shape = call.target.model.input_shape.members[model["limit_key"]]
+    smallest = shape.metadata.get("min")
+    if smallest and limit < smallest:
+        message = f"Value ( {limit} ) for parameter maxResults is invalid. Expecting a value greater than or equal to {smallest}."
+        raise AwsError("InvalidParameterValue", message)
+    given = [key for key, value in call.params.items() if key.endswith("Ids") and value]
+    if given and "You cannot specify this parameter and the" in shape.documentation:
+        message = f"The parameter {given[0]} cannot be used with the parameter MaxResults"
+        raise AwsError("InvalidParameterCombination", message)
 
 
 def _offset(token: str, target: Target) -> int:

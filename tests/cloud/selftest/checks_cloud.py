@@ -20,7 +20,9 @@ def pages_ec2(cloud: Cloud) -> None:
     pages = list(ec2.get_paginator("describe_vpcs").paginate(PaginationConfig={"PageSize": 5}))
     assert [len(one["Vpcs"]) for one in pages[:-1]] == [5] * (len(pages) - 1)
     assert {one["VpcId"] for page in pages for one in page["Vpcs"]} == everything
-    fails("InvalidParameterCombination", lambda: ec2.describe_vpcs(MaxResults=5, VpcIds=list(everything)[:1]))
+    ids = ["eni-0123456789abcdef0"]
+    fails("InvalidParameterCombination", lambda: ec2.describe_network_interfaces(MaxResults=5, NetworkInterfaceIds=ids))
+    assert ec2.describe_vpcs(MaxResults=5, VpcIds=list(everything)[:1])["Vpcs"]
     fails("InvalidNextToken", lambda: ec2.describe_vpcs(MaxResults=5, NextToken="nonsense"))
     fails("InvalidParameterValue", lambda: ec2.describe_vpcs(MaxResults=2))
 
