@@ -1,16 +1,21 @@
 //! Expressions: a value, a reference to another resource's output, or a mixture of both.
 //!
-//! An [`Input`] is typed for the author and JSON underneath. Three forms mean something else than themselves:
-//! `{"$ref": "network/vpc#id"}` is the output `id` of `network/vpc`, `{"$join": [..]}` is the text made of its parts, and
-//! `{"$unknown": true}` is a value that exists only after the apply.
+//! An [`Input`] is typed for the author and JSON underneath. Four forms mean something else than themselves:
+//! `{"$ref": "network/vpc#id"}` is the output `id` of `network/vpc`, `{"$join": [..]}` is the text made of its parts,
+//! `{"$entries": [[key, value], ..]}` is the object with these keys, which are expressions too, and `{"$unknown": true}`
+//! is a value that exists only after the apply.
 
 use crate::{Address, Datum, phase::to_json};
 use serde::{Serialize, Serializer};
-use serde_json::{Value as Json, json};
-use std::{collections::BTreeSet, marker::PhantomData};
+use serde_json::{Map, Value as Json, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
+};
 
 const REF: &str = "$ref";
 const JOIN: &str = "$join";
+const ENTRIES: &str = "$entries";
 const UNKNOWN: &str = "$unknown";
 
 /// A value of `T`, or an expression that becomes one when the resources it refers to exist.
@@ -55,6 +60,14 @@ impl Input<String> {
     /// The text made of the parts, in order.
     pub fn join(parts: impl IntoIterator<Item = Input<String>>) -> Self {
         Self::from_expression(json!({ JOIN: parts.into_iter().map(|part| part.expression).collect::<Vec<_>>() }))
+    }
+}
+
+impl<T> Input<BTreeMap<String, T>> {
+    /// An object whose keys depend on other resources, as those of a trust policy's conditions do.
+    pub fn entries(entries: impl IntoIterator<Item = (Input<String>, Input<T>)>) -> Self {
+        let entries = entries.into_iter().map(|(key, value)| json!([key.expression, value.expression]));
+        Self::from_expression(json!({ ENTRIES: entries.collect::<Vec<_>>() }))
     }
 }
 
@@ -137,6 +150,9 @@ pub fn resolve(expression: &Json, lookup: &dyn Fn(&Address, &str) -> Option<Json
             if let Some(Json::Array(parts)) = map.get(JOIN) {
                 return join(parts.iter().map(|part| resolve(part, lookup)));
             }
+            if let Some(Json::Array(pairs)) = map.get(ENTRIES) {
+                return entries(pairs.iter().map(|pair| resolve(pair, lookup)));
+            }
             Json::Object(map.iter().map(|(key, value)| (key.clone(), resolve(value, lookup))).collect())
         }
         Json::Array(items) => items.iter().map(|item| resolve(item, lookup)).collect(),
@@ -156,7 +172,18 @@ fn join(parts: impl Iterator<Item = Json>) -> Json {
     Json::String(text)
 }
 
-fn parse_ref(map: &serde_json::Map<String, Json>) -> Option<(Address, &str)> {
+/// An object with an unknown key is unknown as a whole: it cannot be compared.
+fn entries(pairs: impl Iterator<Item = Json>) -> Json {
+    let mut object = Map::new();
+    for pair in pairs {
+        let Json::Array(mut pair) = pair else { return unknown() };
+        let (Some(value), Some(Json::String(key))) = (pair.pop(), pair.pop()) else { return unknown() };
+        object.insert(key, value);
+    }
+    Json::Object(object)
+}
+
+fn parse_ref(map: &Map<String, Json>) -> Option<(Address, &str)> {
     let (address, field) = map.get(REF)?.as_str()?.split_once('#')?;
     Some((Address::new(address).ok()?, field))
 }
@@ -183,6 +210,18 @@ mod tests {
         let known = resolve(joined.expression(), &|_, field| (field == "id").then(|| json!("vpc-1")));
         assert_eq!(known, json!("arn:vpc-1"));
         let later = resolve(joined.expression(), &|_, _| None);
+        assert!(!is_known(&later));
+    }
+
+    #[test]
+    fn keys_of_an_object_can_be_expressions() {
+        let issuer: Input<String> = Input::reference(&vpc(), "issuer");
+        let subject = Input::join([issuer.clone(), ":sub".into()]);
+        let expression = json!({"StringEquals": Input::entries([(subject, Input::from("me".to_owned()))])});
+        assert_eq!(references(&expression), BTreeSet::from([vpc()]));
+        let known = resolve(&expression, &|_, _| Some(json!("oidc.example")));
+        assert_eq!(known, json!({"StringEquals": {"oidc.example:sub": "me"}}));
+        let later = resolve(&expression, &|_, _| None);
         assert!(!is_known(&later));
     }
 }

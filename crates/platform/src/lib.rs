@@ -1,3 +1,108 @@
 //! What a platform is made of: the configuration, and the resources that follow from it.
+//!
+//! One file per layer turns the configuration into declared resources. Nothing in here calls AWS: what has to be known of
+//! the account comes in as [`Facts`], and what AWS assigns stays a reference until the resources exist.
 
+pub mod choices;
 pub mod config;
+
+mod cluster;
+mod network;
+mod security;
+
+#[cfg(test)]
+mod tests;
+
+use bedplate_aws::{Arn, logs};
+use bedplate_model::{Draft, Input, StackId};
+use bedplate_plan::{Graph, GraphBuilder, GraphError};
+use config::{Config, RetentionDays};
+use std::collections::BTreeMap;
+
+/// What the configuration leaves open and the account decides. All of it is chosen already, once: see [`choices`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The partition, the second part of every ARN: `aws`.
+    pub partition: String,
+    /// The ids of the zones, in the order of the letters in addresses: the first is `a`.
+    pub zones: Vec<String>,
+    /// The ARNs of the IAM roles and users that administer the cluster.
+    pub admins: Vec<String>,
+    /// The version of each add-on, by its name. One that is missing gets EKS's default when it is made.
+    pub addon_versions: BTreeMap<String, String>,
+}
+
+/// Declares the platform.
+///
+/// Every name follows from the project's name, so that the same platform comes back under the same names after a
+/// destroy. The environment is not part of them: two environments of one project clash in one account, as do two regions
+/// (IAM roles are global). The engine then finds the other one's resources and refuses; give each its own
+/// `project_name` or its own account.
+///
+/// # Errors
+/// When the declaration has a defect, or names in the configuration give two resources one address.
+pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
+    let stack = StackId::new(config.stack());
+    let graph = GraphBuilder::new(stack, config.project_name.as_str(), config.resource_tags());
+    let mut layers = Layers { config, facts, graph };
+
+    let key = security::key(&mut layers);
+    let network = network::declare(&mut layers, &key.arn);
+    security::declare(&mut layers);
+    if config.cluster.enabled {
+        let roles = security::cluster_roles(&mut layers);
+        let cluster = cluster::declare(&mut layers, &network, &roles, &key.arn);
+        network::cluster_rules(&mut layers, &network, &cluster.security_group);
+        security::application(&mut layers, &cluster, &key.arn);
+    } else {
+        network::app_rules(&mut layers, &network);
+    }
+    layers.graph.finish()
+}
+
+/// What the layers read and write.
+struct Layers<'a> {
+    config: &'a Config,
+    facts: &'a Facts,
+    graph: GraphBuilder,
+}
+
+impl Layers<'_> {
+    /// The ARN of something in the platform's region and account: `arn:aws:eks:us-east-1:123456789012:cluster/x`.
+    fn arn(&self, service: &str, resource: &str) -> String {
+        let Config { region, account_id, .. } = self.config;
+        format!("arn:{}:{service}:{region}:{account_id}:{resource}", self.facts.partition)
+    }
+
+    /// A service's name in the platform's region, as key policies know it: `s3.us-east-1.amazonaws.com`.
+    fn regional(&self, service: &str) -> String {
+        format!("{service}.{}.amazonaws.com", self.config.region)
+    }
+
+    /// A log group that is encrypted with the key. Services make their groups themselves, without encryption and for
+    /// ever: this one has to come before its service.
+    fn log_group(
+        &mut self,
+        address: &str,
+        name: &str,
+        retention: RetentionDays,
+        key: &Input<Arn>,
+    ) -> logs::LogGroupOutputs<Draft> {
+        self.graph.add::<logs::LogGroup>(
+            address,
+            logs::LogGroupSpec {
+                name: name.into(),
+                class: "STANDARD".into(),
+                retention_days: Some(i32::from(retention.get())).into(),
+                kms_key: key.cast(),
+                deletion_protection: false.into(),
+            },
+        )
+    }
+}
+
+/// A name as part of an address, which knows fewer characters.
+fn slug(name: &str) -> String {
+    let fits = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '.' | '-');
+    name.to_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect()
+}
