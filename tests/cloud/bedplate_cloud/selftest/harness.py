@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import urllib.request
@@ -13,7 +14,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-FOLDER = Path(__file__).resolve().parent.parent
+FOLDER = Path(__file__).resolve().parent.parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(FOLDER)}
 REGION = "us-east-1"
 ACCOUNT = "797923187401"
 _numbers = itertools.count(1)
@@ -53,7 +55,7 @@ class Cloud:
 
     def __init__(self, *options: str) -> None:
         command = [sys.executable, "-m", "bedplate_cloud", "--port", "0", "--exit-with-parent", *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=FOLDER)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=FOLDER, env=ENVIRONMENT)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().strip()
         assert line.startswith("bedplate cloud ready: http://"), line

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from .harness import FOLDER, REGION, Cloud, Network, fails, fresh, make_role, row
+from .harness import ENVIRONMENT, FOLDER, REGION, Cloud, Network, fails, fresh, make_role, row
 
 
 @row("pages-ec2")
@@ -121,7 +121,9 @@ def process_end(_: Cloud) -> None:
         "stdout=subprocess.PIPE, text=True); p.stdout.readline(); print(p.pid)"
     )
     pid = int(
-        subprocess.run([sys.executable, "-c", script], cwd=FOLDER, capture_output=True, text=True, check=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", script], cwd=FOLDER, env=ENVIRONMENT, capture_output=True, text=True, check=True
+        ).stdout
     )
     for _attempt in range(50):
         time.sleep(0.1)
