@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any
+from urllib.parse import quote
 
 from moto.iam.models import iam_backends
 
@@ -61,7 +62,7 @@ def create_service_linked_role(call: Call) -> dict[str, Any]:
     """Make the role once; its name is the service's choice."""
     service, suffix = call.params["AWSServiceName"], call.params.get("CustomSuffix")
     role = linked_role(service, suffix, call.params.get("Description") or "")
-    return {"Role": _role_row(role)}
+    return encoded({"Role": _role_row(role)})
 
 
 def linked_role(service: str, suffix: str | None = None, description: str = "") -> Any:
@@ -77,6 +78,43 @@ def linked_role(service: str, suffix: str | None = None, description: str = "") 
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     path = f"{PATH}{service}/"
     return backend().create_role(name, trust, path, None, description, [], "3600", linked_service=service)
+
+
+DOCUMENTS = ("AssumeRolePolicyDocument", "PolicyDocument", "Document")
+
+
+@handles(
+    "iam:CreateRole",
+    "iam:GetRole",
+    "iam:ListRoles",
+    "iam:GetRolePolicy",
+    "iam:GetPolicyVersion",
+    "iam:ListPolicyVersions",
+    "iam:GetAccountAuthorizationDetails",
+)
+def with_documents(call: Call) -> dict[str, Any]:
+    """IAM answers policy documents URL-encoded; moto encodes some of them."""
+    return encoded(call.forward())
+
+
+def encoded(value: Any) -> Any:
+    """The same answer with every policy document encoded once."""
+    if isinstance(value, list):
+        return [encoded(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: quote(one, safe="") if key in DOCUMENTS and isinstance(one, str) and one.startswith("{") else encoded(one)
+        for key, one in value.items()
+    }
+
+
+@checks("iam:CreateRole", "iam:PutRolePermissionsBoundary")
+def boundary(call: Call) -> None:
+    """A permissions boundary is a policy that exists."""
+    arn = call.params.get("PermissionsBoundary")
+    if arn and arn not in backend().managed_policies:
+        raise AwsError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.", 404)
 
 
 def _role_row(role: Any) -> dict[str, Any]:

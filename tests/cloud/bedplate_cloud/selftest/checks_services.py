@@ -1,6 +1,7 @@
 """Checks of IAM, STS, KMS, logs and CloudWatch."""
 
 import json
+import re
 from typing import Any
 
 from .harness import ACCOUNT, REGION, Cloud, fails, fresh, make_role, row, trust
@@ -38,6 +39,32 @@ def iam_trust(cloud: Cloud) -> None:
     name = make_role(cloud, "ec2.amazonaws.com").rpartition("/")[2]
     fails("MalformedPolicyDocument", lambda: iam.update_assume_role_policy(RoleName=name, PolicyDocument="{}"))
     fails("MalformedPolicyDocument", lambda: iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument="x"))
+
+
+@row("iam-documents")
+def iam_documents(cloud: Cloud) -> None:
+    iam, name = cloud.client("iam"), fresh("role")
+    seen: list[str] = []
+    iam.meta.events.register("before-parse.iam", lambda response_dict, **_: seen.append(response_dict["body"].decode()))
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust("ec2.amazonaws.com"))
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy({}))
+    assert iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"] == json.loads(trust("ec2.amazonaws.com"))
+    assert iam.get_role_policy(RoleName=name, PolicyName="p")["PolicyDocument"] == json.loads(policy({}))
+    found = iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+    mine = next(one for one in found if one["RoleName"] == name)
+    assert mine["RolePolicyList"][0]["PolicyDocument"] == json.loads(policy({}))
+    iam.list_roles()
+    documents = [one for body in seen for one in re.findall(r"Document>([^<]+)<", body)]
+    assert len(documents) >= 5
+    assert all(one.startswith("%7B") and not one.startswith("%257B") for one in documents)
+
+
+@row("iam-boundary")
+def iam_boundary(cloud: Cloud) -> None:
+    iam, name = cloud.client("iam"), make_role(cloud, "ec2.amazonaws.com").rpartition("/")[2]
+    unknown = f"arn:aws:iam::{ACCOUNT}:policy/none"
+    fails("NoSuchEntity", lambda: iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary=unknown))
+    iam.put_role_permissions_boundary(RoleName=name, PermissionsBoundary="arn:aws:iam::aws:policy/PowerUserAccess")
 
 
 @row("iam-linked-role")
