@@ -1,0 +1,188 @@
+//! A cloud of the test's own, and boto3 to look into it.
+
+use crate::{environment, server::Server};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    sync::Mutex,
+    time::Duration,
+};
+
+/// Every id that exists, by kind.
+pub type Inventory = BTreeMap<String, BTreeSet<String>>;
+
+/// What AWS answers instead of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AwsError {
+    /// AWS's code.
+    pub code: String,
+    /// AWS's words.
+    pub message: String,
+}
+
+/// A cloud that belongs to one test, gone with this value.
+#[derive(Debug)]
+pub struct Cloud {
+    /// Where it answers.
+    pub endpoint: String,
+    /// The access key: LocalStack takes the account from it.
+    pub access_key: &'static str,
+    boto3: Mutex<Boto3>,
+    _server: Server,
+}
+
+impl Cloud {
+    /// The local cloud, in which everything takes less than a second.
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The local cloud with more options (see `tests/cloud/README.md`).
+    pub fn with(options: &[&str]) -> Self {
+        let mut command = Command::new(environment::python());
+        command.args(["-m", "bedplate_cloud", "--port", "0", "--exit-with-parent"]).args(options);
+        command.current_dir(environment::root()).env("PYTHONPATH", environment::root().join("tests/cloud"));
+        let patience = Duration::from_secs(120);
+        let (server, endpoint) = Server::start(&mut command, "bedplate cloud ready: ", patience)
+            .unwrap_or_else(|status| panic!("the local cloud did not start ({status:?})"));
+        Self::new(server, endpoint, "test")
+    }
+
+    /// LocalStack, or why it cannot be had here.
+    ///
+    /// # Errors
+    /// When no Python that it runs on is installed.
+    pub fn localstack() -> Result<Self, String> {
+        let mut command = Command::new(environment::python());
+        command.arg(environment::root().join("tests/localstack/start.py")).arg("--exit-with-parent");
+        // The first start installs it.
+        match Server::start(&mut command, "localstack ready: ", Duration::from_secs(900)) {
+            Ok((server, endpoint)) => Ok(Self::new(server, endpoint, "797923187401")),
+            Err(Some(status)) if status.code() == Some(77) => {
+                Err("no Python that LocalStack runs on is installed (see above)".to_owned())
+            }
+            Err(status) => panic!("LocalStack did not start ({status:?})"),
+        }
+    }
+
+    fn new(server: Server, endpoint: String, access_key: &'static str) -> Self {
+        let boto3 = Mutex::new(Boto3::start(&endpoint, access_key));
+        Self { endpoint, access_key, boto3, _server: server }
+    }
+
+    /// A call by boto3, with all pages of a list in one.
+    ///
+    /// # Errors
+    /// What AWS answers instead.
+    pub fn try_call(&self, service: &str, operation: &str, arguments: Value) -> Result<Value, AwsError> {
+        self.ask(&json!({"service": service, "operation": operation, "arguments": arguments}))
+    }
+
+    /// A call by boto3 that succeeds.
+    pub fn call(&self, service: &str, operation: &str, arguments: Value) -> Value {
+        let answer = self.try_call(service, operation, arguments);
+        answer.unwrap_or_else(|error| panic!("{service} {operation}: {}: {}", error.code, error.message))
+    }
+
+    /// A call of EC2.
+    pub fn ec2(&self, operation: &str, arguments: Value) -> Value {
+        self.call("ec2", operation, arguments)
+    }
+
+    /// A call of IAM.
+    pub fn iam(&self, operation: &str, arguments: Value) -> Value {
+        self.call("iam", operation, arguments)
+    }
+
+    /// A call of EKS.
+    pub fn eks(&self, operation: &str, arguments: Value) -> Value {
+        self.call("eks", operation, arguments)
+    }
+
+    /// Everything that exists.
+    pub fn inventory(&self) -> Inventory {
+        let answer = self.control("GET", "/_cloud/inventory", None);
+        serde_json::from_value(answer).expect("an inventory")
+    }
+
+    /// Calls that change something, since the last [`Cloud::reset_calls`].
+    pub fn mutating_calls(&self) -> u64 {
+        self.control("GET", "/_cloud/calls", None)["mutating"].as_u64().expect("a number")
+    }
+
+    /// All calls by operation, since the last [`Cloud::reset_calls`].
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        let mut answer = self.control("GET", "/_cloud/calls", None);
+        serde_json::from_value(answer["by_operation"].take()).expect("numbers")
+    }
+
+    /// Counts from zero.
+    pub fn reset_calls(&self) {
+        self.control("POST", "/_cloud/reset-calls", None);
+    }
+
+    /// Makes the next call of an operation fail.
+    pub fn fail_next(&self, operation: &str, code: &str, message: &str) {
+        let error = json!({"code": code, "message": message, "status": 400});
+        self.control("POST", "/_cloud/fault", Some(json!({"operation": operation, "nth": 1, "error": error})));
+    }
+
+    /// Moves the cloud's clock forward: what would be ready by then is ready.
+    pub fn advance(&self, seconds: u32) {
+        self.control("POST", "/_cloud/advance", Some(json!({"seconds": seconds})));
+    }
+
+    fn control(&self, method: &str, path: &str, body: Option<Value>) -> Value {
+        let answer = self.ask(&json!({"method": method, "path": path, "body": body}));
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {}", error.message))
+    }
+
+    fn ask(&self, request: &Value) -> Result<Value, AwsError> {
+        // A test that failed while it asked says so itself.
+        let mut boto3 = self.boto3.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        boto3.ask(request)
+    }
+}
+
+/// `tests/python/aws.py`, running: boto3 takes a second to load.
+#[derive(Debug)]
+struct Boto3 {
+    process: Child,
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Boto3 {
+    fn start(endpoint: &str, access_key: &str) -> Self {
+        let script = environment::root().join("tests/python/aws.py");
+        let mut command = Command::new(environment::python());
+        command.arg(script).args([endpoint, access_key]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("Python starts");
+        let requests = process.stdin.take().expect("it is piped");
+        let answers = BufReader::new(process.stdout.take().expect("it is piped"));
+        Self { process, requests, answers }
+    }
+
+    fn ask(&mut self, request: &Value) -> Result<Value, AwsError> {
+        writeln!(self.requests, "{request}").expect("boto3 listens");
+        let mut line = String::new();
+        self.answers.read_line(&mut line).expect("boto3 answers");
+        let mut answer: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        match answer.get("error") {
+            None => Ok(answer["result"].take()),
+            Some(error) => Err(AwsError {
+                code: error["code"].as_str().unwrap_or_default().to_owned(),
+                message: error["message"].as_str().unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+}
+
+impl Drop for Boto3 {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}

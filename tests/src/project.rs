@@ -1,0 +1,267 @@
+//! A folder with a `platform.toml`, and the program run in it.
+
+use crate::{Cloud, JsonExt, Plan, environment};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, Stdio},
+    time::Duration,
+};
+
+/// The reference input, as it is.
+pub const FIVE_LINES: &str = r#"project_name = "fintechglobal"
+region       = "us-east-1"
+account_id   = "797923187401"
+alert_email  = "team-platform@yourcompany.com"
+monthly_budget_limit = "5000"
+"#;
+
+/// The stack of the five lines.
+pub const STACK: &str = "fintechglobal-production";
+
+/// Longer than any run takes, so that a run that hangs is a failure with its output and not the end of the suite.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// A user's folder, gone with this value.
+#[derive(Debug)]
+pub struct Project {
+    folder: tempfile::TempDir,
+    endpoint: String,
+    access_key: &'static str,
+}
+
+impl Project {
+    /// With exactly the five lines.
+    pub fn new(cloud: &Cloud) -> Self {
+        Self::with(cloud, "")
+    }
+
+    /// With the five lines and more settings.
+    pub fn with(cloud: &Cloud, settings: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let project = Self { folder, endpoint: cloud.endpoint.clone(), access_key: cloud.access_key };
+        project.configure(settings);
+        project
+    }
+
+    /// Replaces what stands after the five lines.
+    pub fn configure(&self, settings: &str) {
+        self.write("platform.toml", &format!("{FIVE_LINES}{settings}\n"));
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs_err::write(self.path(name), text).expect("a file in a temporary folder");
+    }
+
+    /// Reads a file.
+    pub fn read(&self, name: &str) -> String {
+        fs_err::read_to_string(self.path(name)).expect("the file exists")
+    }
+
+    /// A path in the folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The state file of the five lines.
+    pub fn state_path(&self) -> PathBuf {
+        self.path("state/fintechglobal-production.json")
+    }
+
+    /// What the state file holds.
+    pub fn state(&self) -> Value {
+        let text = fs_err::read_to_string(self.state_path()).expect("a state file");
+        serde_json::from_str(&text).expect("a state file is JSON")
+    }
+
+    /// What AWS calls the resource at an address.
+    pub fn id(&self, address: &str) -> String {
+        let state = self.state();
+        let resource = &state["resources"][address];
+        resource["id"].as_str().unwrap_or_else(|| panic!("no id is recorded at {address}: {resource}")).to_owned()
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self, args: &[&str]) -> Run {
+        self.run_with(args, &[])
+    }
+
+    /// The same with more environment variables.
+    pub fn run_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Run {
+        let mut command = assert_cmd::Command::from_std(self.command(args));
+        let output = command.envs(environment.iter().copied()).timeout(PATIENCE).output();
+        let output = output.unwrap_or_else(|error| panic!("bedplate {args:?}: {error}"));
+        Run {
+            args: args.join(" "),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
+    /// Starts the program and leaves it running.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        Running { child, stderr, args: args.join(" "), seen: String::new() }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(environment::binary());
+        command.current_dir(self.folder.path()).env_clear().args(["--endpoint-url", &self.endpoint]).args(args);
+        command.envs([
+            ("AWS_ACCESS_KEY_ID", self.access_key),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]);
+        // Nothing of the person who runs the tests.
+        command.env("HOME", self.folder.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command
+    }
+
+    /// `bootstrap --yes`, which succeeds.
+    pub fn bootstrap(&self) -> Run {
+        self.run(&["bootstrap", "--yes"]).ok()
+    }
+
+    /// `apply --yes`, which succeeds.
+    pub fn apply(&self) -> Run {
+        self.run(&["apply", "--yes"]).ok()
+    }
+
+    /// `plan --json`, which succeeds.
+    pub fn plan(&self) -> Plan {
+        self.run(&["plan", "--json"]).ok().plan()
+    }
+
+    /// That nothing is left to do.
+    pub fn assert_no_changes(&self) {
+        let plan = self.plan();
+        assert!(plan.changes().is_empty(), "these are left to do: {:#}", plan.0["changes"]);
+        let run = self.run(&["plan", "--detailed-exitcode"]).exits(0);
+        assert!(run.stdout.contains("No changes"), "{run}");
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct Run {
+    args: String,
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// The results.
+    pub stdout: String,
+    /// Everything else.
+    pub stderr: String,
+}
+
+impl Run {
+    /// It exits with 0.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.exits(0)
+    }
+
+    /// It exits with this code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Standard error has all of these.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        // Messages may break lines.
+        let text = self.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        for word in words {
+            assert!(text.contains(word), "it does not say {word:?}: {self}");
+        }
+        self
+    }
+
+    /// The one JSON document on standard output.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))
+    }
+
+    /// The document of `plan --json`.
+    #[track_caller]
+    pub fn plan(&self) -> Plan {
+        Plan::new(self.json())
+    }
+
+    /// The documents on standard error, one a line, of one event.
+    #[track_caller]
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        let lines = self.stderr.lines().map(|line| {
+            serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line:?} in {self}"))
+        });
+        lines.filter(|line| line.text("event") == event).collect()
+    }
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { args, code, stdout, stderr } = self;
+        write!(f, "bedplate {args} (exit {code:?})\n--- stdout\n{stdout}\n--- stderr\n{stderr}\n---")
+    }
+}
+
+/// A run that goes on.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    args: String,
+    seen: String,
+}
+
+impl Running {
+    /// Waits for a line on standard error that has all of these.
+    pub fn wait_for(&mut self, words: &[&str]) {
+        let mut line = String::new();
+        while self.stderr.read_line(&mut line).expect("text") > 0 {
+            let found = words.iter().all(|word| line.contains(word));
+            self.seen.push_str(&line);
+            line.clear();
+            if found {
+                return;
+            }
+        }
+        panic!("bedplate {} ended without saying {words:?}:\n{}", self.args, self.seen);
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status().expect("kill starts");
+        assert!(status.success(), "the program runs");
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Run {
+        self.stderr.read_to_string(&mut self.seen).expect("text");
+        let mut stdout = String::new();
+        self.child.stdout.take().expect("it is piped").read_to_string(&mut stdout).expect("text");
+        let code = self.child.wait().expect("it ends").code();
+        Run { args: self.args.clone(), code, stdout, stderr: self.seen.clone() }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
