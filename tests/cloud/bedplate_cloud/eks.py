@@ -15,7 +15,7 @@ from . import clock, settings
 from .errors import AwsError
 from .gateway import Call
 from .iam import linked_role
-from .registry import on_reset
+from .registry import Handler, on_reset
 
 # A resource is a document in the shape of the service model, plus these keys that are never sent.
 PRIVATE = ("_token", "_fingerprint", "_policies", "_since")
@@ -128,7 +128,26 @@ def stamped(call: Call, doc: Document) -> Document:
     }
 
 
+def repeatable(handler: Handler) -> Handler:
+    """An update call repeated while its update runs is that update, not a second one."""
+
+    def run(call: Call) -> Document:
+        owner = cluster(call, "clusterName" if "clusterName" in call.params else "name")
+        mark = _mark(call)
+        for update in owner.updates:
+            if mark[1] and update["status"] == "InProgress" and update["_mark"] == mark:
+                return {"update": public_update(update)}
+        return handler(call)
+
+    return run
+
+
+def _mark(call: Call) -> tuple[str, str | None, str]:
+    return (call.target.operation, call.params.get("clientRequestToken"), fingerprint(call.params))
+
+
 def start_update(
+    call: Call,
     owner: Cluster,
     doc: Document,
     kind: str,
@@ -146,6 +165,7 @@ def start_update(
         "createdAt": clock.timestamp(),
         "errors": [],
         "_scope": scope,
+        "_mark": _mark(call),
     }
     owner.updates.append(update)
     doc["status"] = "UPDATING"
@@ -171,7 +191,7 @@ def as_text(value: Any) -> str:
 
 def public_update(update: Document) -> Document:
     """An update without what is never sent."""
-    return {key: value for key, value in update.items() if key != "_scope"}
+    return {key: value for key, value in update.items() if not key.startswith("_")}
 
 
 def role_name(role_arn: str) -> str:

@@ -242,6 +242,7 @@ def list_all(call: Call) -> dict[str, Any]:
 
 
 @handles("eks:UpdateAddon")
+@eks.repeatable
 def update(call: Call) -> dict[str, Any]:
     """Change version, configuration or role."""
     one, doc = _addon(call)
@@ -264,7 +265,9 @@ def update(call: Call) -> dict[str, Any]:
         "ServiceAccountRoleArn": changes.get("serviceAccountRoleArn"),
     }
     seconds = settings.durations["addon.update"]
-    started = eks.start_update(one, doc, "AddonUpdate", shown, seconds, lambda: doc.update(changes), ("addon", name))
+    started = eks.start_update(
+        call, one, doc, "AddonUpdate", shown, seconds, lambda: doc.update(changes), ("addon", name)
+    )
     return {"update": eks.public_update(started)}
 
 

@@ -339,6 +339,7 @@ def _idle(one: Cluster, kind: str) -> None:
 
 
 @handles("eks:UpdateClusterConfig")
+@eks.repeatable
 def update_config(call: Call) -> dict[str, Any]:
     """Change one kind of setting."""
     one = eks.cluster(call, "name")
@@ -359,7 +360,7 @@ def update_config(call: Call) -> dict[str, Any]:
     kind, params, changes = UPDATERS[kinds.pop()](one, given)
     _idle(one, kind)
     update = eks.start_update(
-        one, one.doc, kind, params, settings.durations["cluster.update"], lambda: _apply(one, changes)
+        call, one, one.doc, kind, params, settings.durations["cluster.update"], lambda: _apply(one, changes)
     )
     return {"update": eks.public_update(update)}
 
@@ -467,6 +468,7 @@ UPDATERS = {
 
 
 @handles("eks:UpdateClusterVersion")
+@eks.repeatable
 def update_version(call: Call) -> dict[str, Any]:
     """Go one minor version up."""
     one, wanted = eks.cluster(call, "name"), call.params["version"]
@@ -484,5 +486,7 @@ def update_version(call: Call) -> dict[str, Any]:
         raise eks.bad_request(message, clusterName=name)
     changes = {"version": wanted, "platformVersion": platform_version(wanted)}
     seconds = settings.durations["cluster.update"]
-    update = eks.start_update(one, one.doc, "VersionUpdate", {"Version": wanted}, seconds, lambda: _apply(one, changes))
+    update = eks.start_update(
+        call, one, one.doc, "VersionUpdate", {"Version": wanted}, seconds, lambda: _apply(one, changes)
+    )
     return {"update": eks.public_update(update)}

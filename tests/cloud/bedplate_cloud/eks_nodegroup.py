@@ -222,6 +222,7 @@ def _idle(one: Cluster, doc: Document) -> None:
 
 
 @handles("eks:UpdateNodegroupConfig")
+@eks.repeatable
 def update_config(call: Call) -> dict[str, Any]:
     """Change scaling, labels, taints or the update settings."""
     one, doc = nodegroup(call)
@@ -256,7 +257,7 @@ def update_config(call: Call) -> dict[str, Any]:
         raise eks.invalid("Nodegroup config update needs at least one change", nodegroupName=doc["nodegroupName"])
     # The settings show at once; the group is UPDATING until the nodes follow.
     doc |= changes
-    return _start(one, doc, "ConfigUpdate", shown, lambda: _place_nodes(one, doc))
+    return _start(call, one, doc, "ConfigUpdate", shown, lambda: _place_nodes(one, doc))
 
 
 def _taints(old: list[Document], wanted: Document) -> list[Document]:
@@ -270,13 +271,14 @@ def _taints(old: list[Document], wanted: Document) -> list[Document]:
     return list(kept.values())
 
 
-def _start(one: Cluster, doc: Document, kind: str, shown: Document, apply: Any) -> dict[str, Any]:
+def _start(call: Call, one: Cluster, doc: Document, kind: str, shown: Document, apply: Any) -> dict[str, Any]:
     scope = ("nodegroup", doc["nodegroupName"])
-    update = eks.start_update(one, doc, kind, shown, settings.durations["nodegroup.update"], apply, scope)
+    update = eks.start_update(call, one, doc, kind, shown, settings.durations["nodegroup.update"], apply, scope)
     return {"update": eks.public_update(update)}
 
 
 @handles("eks:UpdateNodegroupVersion")
+@eks.repeatable
 def update_version(call: Call) -> dict[str, Any]:
     """Move the nodes to the cluster's version or to another image release."""
     one, doc = nodegroup(call)
@@ -299,4 +301,4 @@ def update_version(call: Call) -> dict[str, Any]:
         doc.update(changes)
         _place_nodes(one, doc)
 
-    return _start(one, doc, "VersionUpdate", shown, apply)
+    return _start(call, one, doc, "VersionUpdate", shown, apply)

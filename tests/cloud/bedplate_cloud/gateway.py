@@ -123,6 +123,7 @@ class Cloud:
     def perform(self, target: Target, environ: dict[str, Any]) -> Response:
         """Answer from a client token, from a handler or from moto."""
         call = Call(target, environ, self.moto)
+        tokens.check_length(target)
         replayed = tokens.replay(target)
         if replayed is not None:
             return wire.serialize(target, replayed)

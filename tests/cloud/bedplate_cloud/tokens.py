@@ -9,6 +9,7 @@ import copy
 import json
 from typing import Any
 
+from . import settings
 from .errors import AwsError
 from .registry import on_reset
 from .wire import Target
@@ -39,6 +40,25 @@ def token_of(target: Target) -> str | None:
     """The call's token, if its operation takes one."""
     parameter = TOKEN_PARAMETERS.get(target.name)
     return target.params.get(parameter) or None if parameter else None
+
+
+# Longest token, where the documentation of the operation or its service names one.
+LONGEST = {"ec2:CreateLaunchTemplate": 128, "ec2:CreateLaunchTemplateVersion": 128}
+EC2_LONGEST = 64
+EKS_SHORTEST, EKS_LONGEST = 33, 126
+
+
+def check_length(target: Target) -> None:
+    """Refuse a token that the service would not take; EKS says so only in its answer, not in its documentation."""
+    token = target.params.get("clientRequestToken") if target.service == "eks" else token_of(target)
+    if not token or settings.lenient:
+        return
+    if target.service == "eks" and not EKS_SHORTEST <= len(token) <= EKS_LONGEST:
+        message = f"The client request token parameter must be between {EKS_SHORTEST} and {EKS_LONGEST} characters."
+        raise AwsError("InvalidParameterException", message)
+    longest = LONGEST.get(target.name, EC2_LONGEST)
+    if target.service == "ec2" and len(token) > longest:
+        raise AwsError("InvalidParameterValue", f"The client token is longer than {longest} characters.")
 
 
 def fingerprint(target: Target) -> str:

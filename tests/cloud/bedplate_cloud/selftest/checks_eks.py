@@ -143,6 +143,26 @@ def cluster_token(cloud: Cloud) -> None:
     fails("ResourceInUseException", kit.nodes)
 
 
+@row("token-length")
+def token_length(cloud: Cloud) -> None:
+    kit = Kit(cloud)
+    error = fails("InvalidParameterException", lambda: kit.create(clientRequestToken="a" * 32))
+    assert "between 33 and 126" in error["Error"]["Message"]
+    kit.create(clientRequestToken="a" * 64)
+    fails("InvalidParameterValue", lambda: kit.net.nat(ClientToken="a" * 65))
+
+
+@row("update-token")
+def update_token(cloud: Cloud) -> None:
+    kit, token = Kit(cloud).up(), fresh("token-that-is-long-enough-for-eks")
+    change = lambda: kit.change(deletionProtection=True, clientRequestToken=token)
+    first = change()
+    assert change()["id"] == first["id"]
+    fails("ResourceInUseException", lambda: kit.change(deletionProtection=True))
+    cloud.advance()
+    fails("InvalidParameterException", change)
+
+
 @row("cluster-update")
 def cluster_update(cloud: Cloud) -> None:
     kit = Kit(cloud).up()
@@ -385,9 +405,12 @@ def pod_identity(cloud: Cloud) -> None:
     kit = Kit(cloud).up()
     named = {"clusterName": kit.name}
     binding = named | {"namespace": "n", "serviceAccount": "s", "roleArn": kit.node_role}
-    made = kit.eks.create_pod_identity_association(**binding, clientRequestToken="")["association"]
+    made = kit.eks.create_pod_identity_association(
+        **binding,
+    )["association"]
     fails(
-        "ResourceInUseException", lambda: kit.eks.create_pod_identity_association(**binding, clientRequestToken="other")
+        "ResourceInUseException",
+        lambda: kit.eks.create_pod_identity_association(**binding, clientRequestToken="o" * 40),
     )
     assert (
         kit.eks.list_pod_identity_associations(**named, namespace="n")["associations"][0]["associationId"]
