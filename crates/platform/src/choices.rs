@@ -195,3 +195,131 @@ fn texts(choices: &BTreeMap<String, Json>, key: &str) -> Vec<String> {
 fn addons(choices: &BTreeMap<String, Json>) -> BTreeMap<String, String> {
     choices.get(ADDONS).and_then(|json| serde_json::from_value(json.clone()).ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::config;
+
+    fn found() -> Found {
+        let versions = addon_names(&config("")).into_iter().map(|name| (name.clone(), format!("{name}-v1")));
+        Found {
+            partition: "aws".to_owned(),
+            principal_arn: Some("arn:aws:iam::797923187401:role/caller".to_owned()),
+            zones: ["use1-az1", "use1-az2", "use1-az4", "use1-az5"].map(str::to_owned).into(),
+            addon_versions: versions.collect(),
+        }
+    }
+
+    fn decided(config: &Config) -> (Facts, BTreeMap<String, Json>) {
+        let mut choices = BTreeMap::new();
+        let facts = decide(config, &found(), &mut choices).unwrap();
+        (facts, choices)
+    }
+
+    #[test]
+    fn what_is_decided_is_recorded() {
+        for more in ["", "[network]\nzones = 3\n", "[cluster]\nenabled = false\n"] {
+            let config = config(more);
+            assert_eq!(recorded(&config, &BTreeMap::new()), None);
+            let (facts, mut choices) = decided(&config);
+            assert_eq!(recorded(&config, &choices), Some(facts.clone()));
+            let before = choices.clone();
+            assert_eq!(decide(&config, &found(), &mut choices), Ok(facts));
+            assert_eq!(choices, before);
+        }
+    }
+
+    #[test]
+    fn what_is_recorded_stays_whatever_aws_says_later() {
+        let (facts, mut choices) = decided(&config(""));
+        assert_eq!(facts.zones, ["use1-az1", "use1-az2"]);
+        assert_eq!(facts.admins, ["arn:aws:iam::797923187401:role/caller"]);
+        let later = Found {
+            principal_arn: Some("arn:aws:iam::797923187401:role/other".to_owned()),
+            zones: vec!["use1-az4".to_owned(), "use1-az6".to_owned()],
+            addon_versions: found().addon_versions.into_keys().map(|name| (name, "v2".to_owned())).collect(),
+            ..found()
+        };
+        assert_eq!(decide(&config(""), &later, &mut choices), Ok(facts));
+    }
+
+    #[test]
+    fn a_third_zone_is_added_and_kept() {
+        let (_, mut choices) = decided(&config(""));
+        let three = config("[network]\nzones = 3\n");
+        assert_eq!(recorded(&three, &choices), None);
+        let zones = decide(&three, &found(), &mut choices).unwrap().zones;
+        assert_eq!(zones, ["use1-az1", "use1-az2", "use1-az4"]);
+        assert_eq!(recorded(&config(""), &choices).unwrap().zones, zones[..2]);
+        assert_eq!(recorded(&three, &choices).unwrap().zones, zones);
+    }
+
+    #[test]
+    fn zones_of_the_configuration_are_checked_once_and_outlive_it() {
+        let pinned = config("[network]\nzone_ids = [\"use1-az5\", \"use1-az1\"]\n");
+        let (_, mut choices) = decided(&config(""));
+        assert_eq!(recorded(&pinned, &choices), None);
+        let facts = decide(&pinned, &found(), &mut choices).unwrap();
+        assert_eq!(facts.zones, ["use1-az5", "use1-az1"]);
+        assert_eq!(recorded(&pinned, &choices), Some(facts.clone()));
+        assert_eq!(recorded(&config(""), &choices), Some(facts));
+
+        let wrong = config("[network]\nzone_ids = [\"use1-az1\", \"use1-az9\"]\n");
+        let before = choices.clone();
+        let error = decide(&wrong, &found(), &mut choices).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the zone use1-az9 in network.zone_ids is not available in us-east-1; there are use1-az1, use1-az2, use1-az4, \
+             use1-az5"
+        );
+        assert_eq!(choices, before);
+    }
+
+    #[test]
+    fn too_few_zones_are_an_error() {
+        let small = Found { zones: vec!["use1-az1".to_owned()], ..found() };
+        let error = decide(&config(""), &small, &mut BTreeMap::new()).unwrap_err();
+        let text = "the region us-east-1 has 1 zone for this account (use1-az1), and network.zones asks for 2";
+        assert_eq!(error.to_string(), text);
+    }
+
+    #[test]
+    fn administrators_of_the_configuration_come_before_the_caller() {
+        let arn = "arn:aws:iam::797923187401:role/admins";
+        let named = config(&format!("[cluster]\nadmin_principals = [\"{arn}\"]\n"));
+        let root = Found { principal_arn: None, ..found() };
+        let mut choices = BTreeMap::new();
+        assert_eq!(decide(&config(""), &root, &mut choices), Err(ChoiceError::NoAdministrator));
+        assert_eq!(choices, BTreeMap::new());
+        assert_eq!(decide(&named, &root, &mut choices).unwrap().admins, [arn]);
+        assert_eq!(recorded(&named, &choices).unwrap().admins, [arn]);
+        // The caller was never asked for, and is now.
+        assert_eq!(recorded(&config(""), &choices), None);
+    }
+
+    #[test]
+    fn add_ons_have_a_version_for_each_cluster_version() {
+        let (_, mut choices) = decided(&config(""));
+        assert_eq!(choices[ADDONS]["coredns@1.35"], "coredns-v1");
+        let newer = config("[cluster]\nversion = \"1.36\"\n");
+        assert_eq!(recorded(&newer, &choices), None);
+        decide(&newer, &found(), &mut choices).unwrap();
+        assert!(recorded(&newer, &choices).is_some() && recorded(&config(""), &choices).is_some());
+
+        let more = config("[cluster]\naddons = [\"metrics-server\", \"aws-ebs-csi-driver\"]\n");
+        assert_eq!(recorded(&more, &choices), None);
+        let error = decide(&more, &found(), &mut choices).unwrap_err();
+        let missing = ChoiceError::NoSuchAddon { addon: "aws-ebs-csi-driver".to_owned(), version: "1.35".to_owned() };
+        assert_eq!(error, missing);
+    }
+
+    #[test]
+    fn without_a_cluster_only_zones_are_needed() {
+        let none = config("[cluster]\nenabled = false\n");
+        let bare = Found { principal_arn: None, addon_versions: BTreeMap::new(), ..found() };
+        let facts = decide(&none, &bare, &mut BTreeMap::new()).unwrap();
+        assert_eq!((facts.admins, facts.addon_versions), (Vec::new(), BTreeMap::new()));
+        assert_eq!(addon_names(&none), Vec::<String>::new());
+    }
+}

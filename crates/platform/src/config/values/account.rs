@@ -31,6 +31,7 @@ fn project_name(text: &str) -> Result<(), Why> {
     }
     characters(text, lower)?;
     ensure(text.starts_with(|first: char| first.is_ascii_lowercase()), "it does not begin with a letter")?;
+    ensure(!text.starts_with("sg-"), "names of security groups cannot begin with `sg-`")?;
     ensure(!text.ends_with('-') && !text.contains("--"), "names made from it would have two hyphens in a row")
 }
 

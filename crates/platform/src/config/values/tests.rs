@@ -25,7 +25,7 @@ fn rules_have_one_name_each() {
 #[test]
 fn project_names() {
     let right = ["abc", "a-b-c", "abcdefghijklmnopqrstuvwx", "a1b"];
-    let wrong = ["", "ab", "abcdefghijklmnopqrstuvwxy", "Abc", "a_b", "1abc", "abc-", "a--b", "a b c"];
+    let wrong = ["", "ab", "abcdefghijklmnopqrstuvwxy", "Abc", "a_b", "1abc", "abc-", "a--b", "a b c", "sg-a"];
     assert_snapshot!(rule(&ProjectName::FORMAT, &right, &wrong), @r"
     `` is not a project name: it is empty; write 3 to 24 lower-case letters, digits and hyphens, beginning with a letter, for example `fintechglobal`
     `ab` is not a project name: it has 2 characters; it needs at least 3; write 3 to 24 lower-case letters, digits and hyphens, beginning with a letter, for example `fintechglobal`
@@ -36,6 +36,7 @@ fn project_names() {
     `abc-` is not a project name: names made from it would have two hyphens in a row; write 3 to 24 lower-case letters, digits and hyphens, beginning with a letter, for example `fintechglobal`
     `a--b` is not a project name: names made from it would have two hyphens in a row; write 3 to 24 lower-case letters, digits and hyphens, beginning with a letter, for example `fintechglobal`
     `a b c` is not a project name: it has a space in it; write 3 to 24 lower-case letters, digits and hyphens, beginning with a letter, for example `fintechglobal`
+    `sg-a` is not a project name: names of security groups cannot begin with `sg-`; write 3 to 24 lower-case letters, digits and hyphens, beginning with a letter, for example `fintechglobal`
     ");
 }
 
