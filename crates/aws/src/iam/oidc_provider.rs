@@ -29,8 +29,10 @@ pub struct OidcProviderSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct OidcProviderOutputs<P: Phase> {
     /// Its ARN, the federated principal of trust policies.
+    #[named]
     pub arn: P::Of<Arn>,
     /// Its URL without `https://`: conditions of trust policies are about `<issuer>:sub` and `<issuer>:aud`.
+    #[named]
     pub issuer: P::Of<String>,
 }
 

@@ -43,8 +43,10 @@ pub struct RoleSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct RoleOutputs<P: Phase> {
     /// Its name.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
+    #[named]
     pub arn: P::Of<Arn>,
 }
 

@@ -27,8 +27,10 @@ pub struct ServiceLinkedRoleSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct ServiceLinkedRoleOutputs<P: Phase> {
     /// Its name.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
+    #[named]
     pub arn: P::Of<Arn>,
 }
 

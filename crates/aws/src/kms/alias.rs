@@ -30,8 +30,10 @@ pub struct AliasSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct AliasOutputs<P: Phase> {
     /// Its name, with `alias/` before it.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
+    #[named]
     pub arn: P::Of<Arn>,
 }
 
