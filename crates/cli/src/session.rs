@@ -48,7 +48,7 @@ impl Local {
 
     /// Takes the lock that keeps other runs away.
     pub(crate) fn lock(&self, command: &str) -> Result<Lock> {
-        let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %:z");
+        let now = jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M:%S %:z");
         Ok(self.store.lock(&format!("`bedplate {command}` (process {}) since {now}", std::process::id()))?)
     }
 
@@ -201,7 +201,8 @@ async fn decide(aws: &Aws, config: &Config, caller: &facts::Caller, state: &mut 
     let zones = facts::zones(aws).await.context("asking AWS for the availability zones failed")?;
     let addons = match config.cluster.enabled {
         true => {
-            let names: Vec<String> = choices::addon_names(config);
+            let names = choices::addon_names(config);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let version = config.cluster.version.to_string();
             facts::addon_versions(aws, &version, &names).await.context("asking AWS for the add-on versions failed")?
         }
