@@ -6,7 +6,7 @@ ACCOUNT = "797923187401"
 CALLER_ARN = f"arn:aws:iam::{ACCOUNT}:user/bedplate"
 CALLER_NAME = "bedplate"
 
-# Seconds each pending state lasts. `aws` holds typical times measured on the real service, and is meant to be scaled.
+# Seconds each pending state lasts. `aws` holds estimates of typical real times, not measurements; scale them down.
 DURATIONS = {
     "quick": {
         "nat-gateway.create": 0.6,
