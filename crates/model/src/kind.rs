@@ -244,10 +244,10 @@ fn misfit<K: Reconcile>(error: RecordError) -> CallError {
 
 /// The idempotency token of one attempt: the same intent gives the same token in every process.
 ///
-/// `purpose` tells the calls of one resource apart. The hash is cut to 32 hexadecimal digits, which all services accept
-/// (EC2 takes up to 64 ASCII characters, EKS any).
+/// `purpose` tells the calls of one resource apart. It has 64 hexadecimal digits, a length that all services accept: EC2
+/// documents at most 64 characters, and EKS answers that it takes 33 to 126.
 pub fn token(stack: &StackId, address: &Address, generation: u32, purpose: &str) -> String {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(format!("{stack}\n{address}\n{generation}\n{purpose}"));
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

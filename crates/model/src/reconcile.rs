@@ -122,8 +122,8 @@ impl Which<'_> {
 pub struct Creation {
     /// Who will own it.
     pub owner: Owner,
-    /// The idempotency token: the same for every attempt to make the same thing, 64 lowercase hexadecimal digits cut
-    /// to 32, which every service accepts.
+    /// The idempotency token: the same for every attempt to make the same thing; 64 lowercase hexadecimal digits, which
+    /// every service accepts.
     pub token: String,
     /// All tags it shall carry, ownership included.
     pub tags: Tags,
