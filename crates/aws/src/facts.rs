@@ -3,7 +3,7 @@
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneOptInStatus, AvailabilityZoneState, Filter};
 use aws_sdk_eks::types::{AddonInfo, ClusterVersionInformation, VersionStatus};
-use bedplate_model::CallError;
+use bedplate_model::{CallError, Class};
 use std::collections::BTreeMap;
 
 /// Zones in which EKS puts no control plane (EKS user guide, "VPC and subnet requirements").
@@ -141,7 +141,11 @@ pub async fn addon_versions(
         let request = cloud.eks.describe_addon_versions().kubernetes_version(cluster_version).addon_name(*name);
         let mut pages = request.into_paginator().items().send();
         while let Some(addon) = pages.next().await {
-            let Some(addon) = addon.found()? else { break };
+            let addon = match addon.sent() {
+                Ok(addon) => addon,
+                Err(error) if error.class == Class::NotFound || error.message.contains("is not supported") => break,
+                Err(error) => return Err(error),
+            };
             if let Some(version) = default_version(&addon, cluster_version) {
                 versions.insert((*name).to_owned(), version);
             }

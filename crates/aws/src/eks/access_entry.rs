@@ -94,7 +94,7 @@ impl Reconcile for AccessEntry {
             }
             found.extend(observe(&entry, &policies));
         }
-        Ok(found)
+        Ok(super::owned(which, found))
     }
 
     async fn create(cloud: &Aws, spec: &AccessEntrySpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

@@ -41,6 +41,7 @@ pub struct AddonSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct AddonOutputs<P: Phase> {
     /// Its name.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
     pub arn: P::Of<Arn>,
@@ -81,7 +82,7 @@ impl Reconcile for Addon {
         for id in child_ids!(cloud, which, list_addons) {
             found.extend(describe(cloud, &id).await?.and_then(|addon| observe(&addon)));
         }
-        Ok(found)
+        Ok(super::owned(which, found))
     }
 
     async fn create(cloud: &Aws, spec: &AddonSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -147,8 +148,10 @@ fn observe(addon: &SdkAddon) -> Option<Observation<Addon>> {
         id: Id::child(cluster, name),
         tags: Some(tags(addon.tags())),
         readiness: match addon.status() {
-            Some(AddonStatus::Active) | None => Readiness::Ready,
-            Some(status @ (AddonStatus::CreateFailed | AddonStatus::UpdateFailed | AddonStatus::DeleteFailed)) => {
+            // After a failed update it runs on with what it had. That is seen as a difference and tried again; a
+            // replacement would take the software out of a running cluster.
+            Some(AddonStatus::Active | AddonStatus::UpdateFailed) | None => Readiness::Ready,
+            Some(status @ (AddonStatus::CreateFailed | AddonStatus::DeleteFailed)) => {
                 Readiness::Broken(reason(status.as_str(), issues))
             }
             // A degraded add-on recovers by itself: `coredns` and `metrics-server` are degraded until there is a node
@@ -210,6 +213,7 @@ mod tests {
         let because = |state: &str| format!("{state}: InsufficientNumberOfReplicas: no nodes");
         assert_eq!(readiness(AddonStatus::Degraded), Readiness::Busy(because("DEGRADED")));
         assert_eq!(readiness(AddonStatus::CreateFailed), Readiness::Broken(because("CREATE_FAILED")));
+        assert_eq!(readiness(AddonStatus::UpdateFailed), Readiness::Ready);
     }
 
     #[test]

@@ -77,8 +77,10 @@ pub struct ClusterSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct ClusterOutputs<P: Phase> {
     /// Its name.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
+    #[named]
     pub arn: P::Of<Arn>,
     /// The URL of its API.
     pub endpoint: P::Of<String>,
@@ -187,7 +189,13 @@ impl Reconcile for Cluster {
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
-        cloud.eks.delete_cluster().name(id.as_str()).send().await.sent().map(drop)
+        match cloud.eks.delete_cluster().name(id.as_str()).send().await.sent() {
+            // `unprotect` takes a while like any update, and until then EKS refuses for good.
+            Err(error) if error.class == Class::Invalid && is_updating(cloud, id).await? => {
+                Err(CallError { class: Class::Busy, ..error })
+            }
+            answer => answer.map(drop),
+        }
     }
 
     fn protection(spec: &ClusterSpec<Observed>) -> Option<&'static str> {
@@ -234,6 +242,11 @@ impl Reconcile for Cluster {
             _ => None,
         }
     }
+}
+
+async fn is_updating(cloud: &Aws, id: &Id) -> Result<bool, CallError> {
+    let answer = cloud.eks.describe_cluster().name(id.as_str()).send().await.sent()?;
+    Ok(answer.cluster().and_then(SdkCluster::status) == Some(&ClusterStatus::Updating))
 }
 
 /// `35` of `1.35`.

@@ -58,6 +58,7 @@ impl FargateSelector {
 #[derive(Clone, Debug, Record)]
 pub struct FargateProfileOutputs<P: Phase> {
     /// Its name.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
     pub arn: P::Of<Arn>,
@@ -95,7 +96,7 @@ impl Reconcile for FargateProfile {
         for id in child_ids!(cloud, which, list_fargate_profiles) {
             found.extend(describe(cloud, &id).await?.and_then(|profile| observe(&profile)));
         }
-        Ok(found)
+        Ok(super::owned(which, found))
     }
 
     async fn create(cloud: &Aws, spec: &FargateProfileSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

@@ -13,7 +13,7 @@ pub use fargate_profile::{FargateProfile, FargateProfileOutputs, FargateProfileS
 pub use node_group::{NodeGroup, NodeGroupOutputs, NodeGroupSpec};
 
 use crate::{Aws, error::Sent};
-use bedplate_model::{CallError, StackId, TAG_STACK, Tags};
+use bedplate_model::{CallError, Observation, Reconcile, StackId, TAG_STACK, Tags, Which};
 use std::collections::HashMap;
 
 /// Tags as EKS answers them, without those that AWS sets.
@@ -77,6 +77,14 @@ macro_rules! child_ids {
     }};
 }
 use child_ids;
+
+/// Leaves out the children that are not the stack's, when the stack's are asked for: EKS makes access entries itself.
+fn owned<K: Reconcile>(which: Which<'_>, mut found: Vec<Observation<K>>) -> Vec<Observation<K>> {
+    if matches!(which, Which::Owned(_)) {
+        found.retain(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags)));
+    }
+    found
+}
 
 /// A state with the health issues that AWS gives as its reason.
 fn reason<'a>(state: &str, issues: impl Iterator<Item = (Option<&'a str>, Option<&'a str>)>) -> String {

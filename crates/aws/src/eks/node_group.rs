@@ -70,6 +70,7 @@ pub struct NodeGroupSpec<P: Phase> {
 #[derive(Clone, Debug, Record)]
 pub struct NodeGroupOutputs<P: Phase> {
     /// Its name.
+    #[named]
     pub name: P::Of<String>,
     /// Its ARN.
     pub arn: P::Of<Arn>,
@@ -114,7 +115,7 @@ impl Reconcile for NodeGroup {
         for id in child_ids!(cloud, which, list_nodegroups) {
             found.extend(describe(cloud, &id).await?.and_then(|group| observe(&group)));
         }
-        Ok(found)
+        Ok(super::owned(which, found))
     }
 
     async fn create(cloud: &Aws, spec: &NodeGroupSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -231,10 +232,11 @@ fn observe(group: &SdkNodegroup) -> Option<Observation<NodeGroup>> {
         id: Id::child(cluster, name),
         tags: Some(tags(group.tags())),
         readiness: match group.status() {
-            Some(NodegroupStatus::Active) | None => Readiness::Ready,
-            Some(
-                status @ (NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed | NodegroupStatus::Degraded),
-            ) => Readiness::Broken(reason(status.as_str(), issues)),
+            // A degraded group has an issue that goes away with its cause, and takes updates: it is not to be replaced.
+            Some(NodegroupStatus::Active | NodegroupStatus::Degraded) | None => Readiness::Ready,
+            Some(status @ (NodegroupStatus::CreateFailed | NodegroupStatus::DeleteFailed)) => {
+                Readiness::Broken(reason(status.as_str(), issues))
+            }
             Some(status) => Readiness::Busy(status.to_string()),
         },
         spec: NodeGroupSpec {
@@ -313,6 +315,7 @@ mod tests {
     fn a_failure_comes_with_its_reason() {
         let seen = observe(&group(NodegroupStatus::CreateFailed, 2)).unwrap();
         assert_eq!(seen.readiness, Readiness::Broken("CREATE_FAILED: NodeCreationFailure: no nodes".into()));
+        assert_eq!(observe(&group(NodegroupStatus::Degraded, 2)).unwrap().readiness, Readiness::Ready);
     }
 
     #[test]

@@ -93,11 +93,16 @@ impl Reconcile for Key {
                 }
             }
         }
+        let owned = matches!(which, Which::Owned(_));
         let mut found = Vec::new();
         for key in keys.iter().filter(|key| !is_pending(key)) {
             let tags = tags(cloud, &key.key_id).await;
-            let tags = if matches!(which, Which::Owned(_)) { unless_denied(tags)? } else { tags? };
+            let tags = if owned { unless_denied(tags)? } else { tags? };
             let Some(tags) = tags else { continue };
+            // One that `create` was about to take back must stay for `create` to find, not be taken for a leftover.
+            if owned && is_taken_back(key, &tags) {
+                continue;
+            }
             if !which.covers(&Id::new(&key.key_id), &tags) {
                 continue;
             }
@@ -194,6 +199,11 @@ fn is_pending(key: &KeyMetadata) -> bool {
     matches!(key.key_state(), Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion))
 }
 
+/// Whether its deletion was cancelled by a `create` that got no further.
+fn is_taken_back(key: &KeyMetadata, tags: &Tags) -> bool {
+    key.key_state() == Some(&KeyState::Disabled) && tags.get(TAG_WINDOW).is_some_and(|value| value.ends_with(SCHEDULED))
+}
+
 async fn describe(cloud: &Aws, key: &str) -> Result<Option<KeyMetadata>, CallError> {
     let answer = cloud.kms.describe_key().key_id(key).send().await.found()?;
     Ok(answer.and_then(|answer| answer.key_metadata))
@@ -215,15 +225,14 @@ async fn customer_keys(cloud: &Aws) -> Result<Vec<KeyMetadata>, CallError> {
 async fn left_behind(cloud: &Aws, owner: &Owner) -> Result<Option<KeyMetadata>, CallError> {
     let mut newest: Option<KeyMetadata> = None;
     for key in customer_keys(cloud).await? {
-        if !is_pending(&key) && key.key_state() != Some(&KeyState::Disabled) {
+        if key.key_state() == Some(&KeyState::Enabled) {
             continue;
         }
         let tags = unless_denied(tags(cloud, &key.key_id).await)?.unwrap_or_default();
-        let marked = tags.get(TAG_WINDOW).is_some_and(|value| value.ends_with(SCHEDULED));
         let ours = Owner::from_tags(&tags)
             .is_some_and(|before| before.stack == owner.stack && before.address == owner.address);
         let newer = newest.as_ref().is_none_or(|newest| newest.creation_date < key.creation_date);
-        if ours && newer && (marked || is_pending(&key)) {
+        if ours && newer && (is_pending(&key) || is_taken_back(&key, &tags)) {
             newest = Some(key);
         }
     }
@@ -242,9 +251,9 @@ fn observe(
         id: Id::new(&key.key_id),
         tags: Some(tags),
         readiness: match key.key_state() {
-            Some(state @ (KeyState::Creating | KeyState::Updating)) => Readiness::Busy(state.to_string()),
-            Some(state @ (KeyState::PendingImport | KeyState::Unavailable)) => Readiness::Broken(state.to_string()),
-            _ => Readiness::Ready,
+            Some(KeyState::Enabled | KeyState::Disabled) | None => Readiness::Ready,
+            // Never broken: a replacement would leave what it encrypted unreadable.
+            Some(state) => Readiness::Busy(state.to_string()),
         },
         spec: KeySpec {
             description: Some(key.description().unwrap_or_default().to_owned()),
