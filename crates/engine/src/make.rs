@@ -2,18 +2,19 @@
 
 use crate::{EffectError, Engine, Event, survey::owned_generation};
 use bedplate_model::{
-    CallError, Class, Creation, Id, Json, JsonStep, Kind, Owner, Readiness, Recovery, Seen, Tags, Which, is_known, resolve,
+    Address, CallError, Class, Creation, Id, Json, JsonStep, Kind, Owner, Readiness, Recovery, Seen, Tags, Which, is_known, resolve,
     token,
 };
 use bedplate_plan::{Action, Change, Make, TagDifference, differences, tag_differences};
-use bedplate_state::Intent;
-use std::time::Duration;
+use bedplate_state::{Intent, State};
+use serde_json::json;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::Instant;
 
 /// IAM, KMS and others take up to two minutes to know a fresh role or principal everywhere.
 const PROPAGATION: Duration = Duration::from_secs(120);
 /// Reads lag behind creates and updates by seconds; after this time a wrong answer is believed.
-const LAG: Duration = Duration::from_secs(30);
+pub(crate) const LAG: Duration = Duration::from_secs(30);
 /// How often a spent client token is replaced by the next one.
 const TOKENS: usize = 3;
 
@@ -47,71 +48,107 @@ impl<C> Engine<'_, C> {
                 self.settle(&target, id, None).await
             }
             Some(id) => {
-                let last = self.journal.read(|state| state.resources.get(&change.address).map(|r| r.spec.clone()));
-                self.journal.record(|state| state.begin_update(&change.address, &make.depends_on)).await?;
+                let last = self.last_sent(&change.address);
+                self.begin_update(&target, id).await?;
                 self.settle(&target, id, last).await
             }
             None => {
-                let (target, id) = self.create(target, make).await?;
-                let sent = target.spec.clone();
-                self.settle(&target, &id, Some(sent)).await
+                let (target, id, sent) = self.create(target, make).await?;
+                self.settle(&target, &id, sent).await
             }
         }
     }
 
-    /// Creates it once, whatever happened before.
-    async fn create<'t>(&self, mut target: Target<'t, C>, make: &Make) -> Result<(Target<'t, C>, Id), EffectError> {
+    /// The settings last sent, as recorded.
+    fn last_sent(&self, address: &Address) -> Option<Json> {
+        self.journal.read(|state| state.resources.get(address).map(|recorded| recorded.spec.clone()))
+    }
+
+    /// Records that it exists and is about to be changed.
+    async fn begin_update(&self, target: &Target<'_, C>, id: &Id) -> Result<(), EffectError> {
+        let address = &target.change.address;
+        let record = |state: &mut State| {
+            // It may be what a cut-off run made without saving its id.
+            state.created(address, id.clone());
+            state.begin_update(address, &target.depends_on);
+        };
+        Ok(self.journal.record(record).await?)
+    }
+
+    /// Creates it once, whatever happened before. With the settings it was made with.
+    async fn create<'t>(
+        &self,
+        mut target: Target<'t, C>,
+        make: &Make,
+    ) -> Result<(Target<'t, C>, Id, Option<Json>), EffectError> {
         let address = &target.change.address;
         let kind = target.kind;
+        let last = self.last_sent(address).filter(|_| make.interrupted);
+        if let Some(last) = &last
+            && let Some(id) = self.cut_off(&target, last).await?
+        {
+            self.begin_update(&target, &id).await?;
+            return Ok((target, id, Some(last.clone())));
+        }
         let mut client_token = make.client_token.clone();
         let intent = target.intent(client_token.clone());
-        self.journal.record(|state| state.begin_create(address, intent)).await?;
-
-        let found = match kind.recovery() {
-            Recovery::Tag if make.interrupted => self.search(&target, LAG).await?,
-            _ => None,
+        let replaces = target.change.action == Action::Replace;
+        let begin = |state: &mut State| {
+            if !replaces {
+                state.vanished(address);
+            }
+            state.begin_create(address, intent);
         };
+        self.journal.record(begin).await?;
+
         let (started, mut retries, mut spent) = (Instant::now(), 0, 0);
-        let id = match found {
-            Some(id) => id,
-            None => loop {
-                let creation = target.creation(client_token.clone());
-                let error = match self.slot(kind.name(), kind.create(self.cloud, &target.spec, &creation)).await {
-                    Ok(id) => break id,
-                    Err(error) => error,
-                };
-                match error.class {
-                    Class::AlreadyExists => match self.existing(&target).await? {
-                        Some(id) => break id,
-                        None if started.elapsed() < LAG => {}
-                        None => return Err(error.into()),
-                    },
-                    // The token outlived what it made. A new generation has a new one.
-                    Class::TokenSpent if spent < TOKENS => {
-                        spent += 1;
-                        let generation = self.journal.read(|state| state.next_generation(address));
-                        target.renew(generation);
-                        client_token = token(&self.stack, address, generation, "create");
-                        let intent = target.intent(client_token.clone());
-                        self.journal.record(|state| state.begin_create(address, intent)).await?;
-                        continue;
-                    }
-                    Class::NotYet if started.elapsed() < PROPAGATION => {}
-                    Class::Busy if started.elapsed() < kind.pace().deadline => {}
-                    _ => return Err(error.into()),
+        let (id, sent) = loop {
+            let creation = target.creation(client_token.clone());
+            let error = match self.slot(kind.name(), kind.create(self.cloud, &target.spec, &creation)).await {
+                Ok(id) => break (id, Some(target.spec.clone())),
+                Err(error) => error,
+            };
+            match error.class {
+                Class::AlreadyExists => match self.existing(&target).await? {
+                    Some(id) => break (id, last),
+                    None if started.elapsed() < LAG => {}
+                    None => return Err(error.into()),
+                },
+                // The token outlived what it made. A new generation has a new one.
+                Class::TokenSpent if spent < TOKENS => {
+                    spent += 1;
+                    let generation = self.journal.read(|state| state.next_generation(address));
+                    target.renew(generation);
+                    client_token = token(&self.stack, address, generation, "create");
+                    let intent = target.intent(client_token.clone());
+                    self.journal.record(|state| state.begin_create(address, intent)).await?;
+                    continue;
                 }
-                self.events.event(Event::Retrying { address, error: &error });
-                self.pause(backoff(&mut retries)).await?;
-            },
+                Class::NotYet if started.elapsed() < PROPAGATION => {}
+                Class::Busy if started.elapsed() < kind.pace().deadline => {}
+                _ => return Err(error.into()),
+            }
+            self.events.event(Event::Retrying { address, error: &error });
+            self.pause(backoff(&mut retries)).await?;
         };
         self.journal.record(|state| state.created(address, id.clone())).await?;
-        Ok((target, id))
+        Ok((target, id, sent))
+    }
+
+    /// What a create call that was cut off made, where repeating the call would not tell.
+    async fn cut_off(&self, target: &Target<'_, C>, last: &Json) -> Result<Option<Id>, EffectError> {
+        match target.kind.recovery() {
+            Recovery::Tag => self.search(target.kind, &target.owner, LAG).await,
+            // With other settings the token would be spent, and what it made would be lost.
+            Recovery::Token if *last != target.spec => self.search(target.kind, &target.owner, LAG).await,
+            Recovery::Token | Recovery::Name => Ok(None),
+        }
     }
 
     /// What stands where the resource shall stand, if it is ours.
     async fn existing(&self, target: &Target<'_, C>) -> Result<Option<Id>, EffectError> {
         let identity = target.kind.identity(&target.spec).map_err(|error| EffectError::Misfit(error.to_string()))?;
-        let Some(identity) = identity else { return self.search(target, Duration::ZERO).await };
+        let Some(identity) = identity else { return self.search(target.kind, &target.owner, Duration::ZERO).await };
         let Some(seen) = self.poller.look(target.kind, self.cloud, &identity, Duration::ZERO).await? else {
             return Ok(None);
         };
@@ -122,13 +159,17 @@ impl<C> Engine<'_, C> {
     }
 
     /// Searches by the ownership tag, again and again for `patience`, because tag filters lag behind creates.
-    async fn search(&self, target: &Target<'_, C>, patience: Duration) -> Result<Option<Id>, EffectError> {
+    pub(crate) async fn search(
+        &self,
+        kind: &dyn Kind<C>,
+        owner: &Owner,
+        patience: Duration,
+    ) -> Result<Option<Id>, EffectError> {
         let (started, mut retries) = (Instant::now(), 0);
         loop {
-            let seen = target.kind.read(self.cloud, Which::Owned(&self.stack)).await?;
+            let seen = kind.read(self.cloud, Which::Owned(&self.stack)).await?;
             let ours = |seen: &Seen| {
-                let owner = seen.tags.as_ref().and_then(Owner::from_tags);
-                owner.as_ref() == Some(&target.owner) && seen.readiness != Readiness::Gone
+                seen.tags.as_ref().and_then(Owner::from_tags).as_ref() == Some(owner) && seen.readiness != Readiness::Gone
             };
             if let Some(seen) = seen.into_iter().find(ours) {
                 return Ok(Some(seen.id));
@@ -152,7 +193,7 @@ impl<C> Engine<'_, C> {
             .read(|state| state.resources.get(address).map(|recorded| recorded.tags.clone()).unwrap_or_default());
         let started = Instant::now();
         let (mut changed_at, mut retries) = (started, 0);
-        let mut attempted: Option<Vec<&'static str>> = None;
+        let mut attempted: Option<Vec<(&'static str, Json)>> = None;
         let mut delay = Duration::ZERO;
         loop {
             self.interrupted()?;
@@ -173,6 +214,8 @@ impl<C> Engine<'_, C> {
                 Readiness::Busy(state) => {
                     let (elapsed, expected) = (started.elapsed(), pace.expected);
                     self.events.event(Event::Waiting { address, state, elapsed, expected });
+                    // It is at work: only afterwards a wrong answer counts.
+                    changed_at = Instant::now();
                     continue;
                 }
                 Readiness::Ready | Readiness::Gone => {}
@@ -196,11 +239,16 @@ impl<C> Engine<'_, C> {
             }
 
             let mut names: Vec<&'static str> = differing.iter().map(|difference| difference.field.name).collect();
-            let signature: Vec<&'static str> = names.iter().copied().chain(tags.first().map(|_| "tags")).collect();
-            // The same difference again: either the read lags behind the change, or AWS will never show it.
-            if attempted.as_ref() == Some(&signature) {
+            let settings = differing.iter().map(|difference| (difference.field.name, json!(difference.before)));
+            let shown: Vec<(&'static str, Json)> =
+                settings.chain(tags.iter().map(|tag| ("tags", json!([tag.key, tag.before])))).collect();
+            // The same difference again: either the read lags behind the change, or AWS will never show it. Another
+            // value of the same field is progress: some changes take several steps.
+            if attempted.as_ref() == Some(&shown) {
                 if changed_at.elapsed() > LAG {
-                    return Err(EffectError::WillNotSettle { fields: signature.join(", ") });
+                    let fields: BTreeSet<&str> = shown.iter().map(|(field, _)| *field).collect();
+                    let fields = fields.into_iter().collect::<Vec<_>>().join(", ");
+                    return Err(EffectError::WillNotSettle { fields });
                 }
                 if changed_at.elapsed() < LAG / 10 * u32::try_from(retries.min(9)).unwrap_or(9) {
                     continue;
@@ -212,12 +260,8 @@ impl<C> Engine<'_, C> {
                 Ok(()) => {
                     sent = Some(target.spec.clone());
                     last_tags = target.tags.clone();
-                    if attempted.as_ref() == Some(&signature) {
-                        retries += 1;
-                    } else {
-                        retries = 0;
-                    }
-                    attempted = Some(signature);
+                    retries = if attempted.as_ref() == Some(&shown) { retries + 1 } else { 0 };
+                    attempted = Some(shown);
                     delay = Duration::ZERO;
                 }
                 Err(error) => {
@@ -230,6 +274,7 @@ impl<C> Engine<'_, C> {
                         return Err(error.into());
                     }
                     self.events.event(Event::Retrying { address, error: &error });
+                    changed_at = Instant::now();
                     let mut soon = 2;
                     delay = backoff(&mut soon);
                 }
@@ -284,7 +329,7 @@ pub(crate) struct Target<'a, C: 'static> {
     kind: &'static dyn Kind<C>,
     change: &'a Change,
     spec: Json,
-    depends_on: std::collections::BTreeSet<bedplate_model::Address>,
+    depends_on: BTreeSet<Address>,
     owner: Owner,
     tags: Tags,
 }

@@ -1,8 +1,9 @@
 //! Removes a resource.
 
-use crate::{EffectError, Engine, Event, make::{backoff, words}};
-use bedplate_model::{Class, Id, Kind, Readiness};
+use crate::{EffectError, Engine, Event, make::{LAG, backoff, words}, survey::owned_generation};
+use bedplate_model::{Class, Id, Kind, Owner, Ownership, Readiness};
 use bedplate_plan::{Change, Removal};
+use bedplate_state::Status;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -13,8 +14,12 @@ impl<C> Engine<'_, C> {
     /// Carries out one [`Removal`].
     pub(crate) async fn remove(&self, change: &Change, removal: &Removal) -> Result<(), EffectError> {
         let address = &change.address;
-        if let Some(id) = &removal.id {
-            let kind = self.kind(&change.kind)?;
+        let kind = self.kind(&change.kind)?;
+        let id = match &removal.id {
+            Some(id) => Some(id.clone()),
+            None => self.half_made(change, removal, kind).await?,
+        };
+        if let Some(id) = &id {
             self.journal.record(|state| state.begin_delete(address, removal.generation)).await?;
             if removal.unprotect {
                 self.insist(change, kind, || kind.unprotect(self.cloud, id)).await?;
@@ -24,6 +29,35 @@ impl<C> Engine<'_, C> {
         }
         self.journal.record(|state| state.deleted(address, removal.generation)).await?;
         Ok(())
+    }
+
+    /// What was being made when a run was cut off, and was not seen yet because reads lag behind creates.
+    async fn half_made(
+        &self,
+        change: &Change,
+        removal: &Removal,
+        kind: &dyn Kind<C>,
+    ) -> Result<Option<Id>, EffectError> {
+        let cut_off = self.journal.read(|state| {
+            let recorded = state.resources.get(&change.address)?;
+            let same = recorded.generation == removal.generation && recorded.status == Status::Creating;
+            (same && recorded.id.is_none()).then(|| recorded.spec.clone())
+        });
+        let Some(spec) = cut_off.filter(|_| kind.ownership() != Ownership::Shared) else { return Ok(None) };
+        let owner =
+            Owner { stack: self.stack.clone(), address: change.address.clone(), generation: removal.generation };
+        let misfit = |error: bedplate_model::RecordError| EffectError::Misfit(error.to_string());
+        let Some(identity) = kind.identity(&spec).map_err(misfit)? else {
+            return self.search(kind, &owner, LAG).await;
+        };
+        let (started, mut retries) = (Instant::now(), 0);
+        while started.elapsed() < LAG {
+            if let Some(seen) = self.poller.look(kind, self.cloud, &identity, backoff(&mut retries)).await? {
+                return Ok(owned_generation(kind, &seen, &self.stack, &owner.address).map(|_| seen.id));
+            }
+            self.interrupted()?;
+        }
+        Ok(None)
     }
 
     /// Repeats a call as long as something else is in its way.

@@ -5,7 +5,7 @@ use bedplate_model::{
     Address, CallError, Id, Json, Kind, Owner, Ownership, RecordError, Recovery, Seen, StackId, Which, is_known, resolve,
 };
 use bedplate_plan::{Found, Graph, Observations};
-use bedplate_state::State;
+use bedplate_state::{State, Status};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,6 +78,9 @@ struct Questions {
 #[derive(Debug)]
 struct Asked {
     address: Address,
+    /// The id it has, if it was made.
+    recorded: Option<Id>,
+    /// The id it shall have, if its name is known.
     identity: Option<Id>,
 }
 
@@ -132,16 +135,16 @@ impl<C> Survey<'_, C> {
             let kind = self.kinds.get(kind).ok_or_else(unknown)?;
             let recorded = self.state.resources.get(address);
             let identity = self.identity(kind, address)?;
-            let id = recorded.and_then(|recorded| recorded.id.clone());
+            let id = self.recorded_id(kind, address)?;
             if id.is_none() && identity.is_none() && kind.recovery() == Recovery::Name {
                 continue; // Its name is not known yet; maybe after this round.
             }
             let questions = round.entry(kind.name()).or_default();
             questions.search |= id.is_none() && identity.is_none();
-            questions.ids.extend(id);
+            questions.ids.extend(id.clone());
             questions.ids.extend(identity.clone());
             questions.ids.extend(recorded.iter().flat_map(|recorded| &recorded.deposed).map(|old| old.id.clone()));
-            questions.asked_by.push(Asked { address: address.clone(), identity });
+            questions.asked_by.push(Asked { address: address.clone(), recorded: id, identity });
             self.done.insert(address.clone());
         }
         Ok(round)
@@ -149,17 +152,21 @@ impl<C> Survey<'_, C> {
 
     /// The id the resource shall have, as far as its name is known by now.
     fn identity(&self, kind: &dyn Kind<C>, address: &Address) -> Result<Option<Id>, SurveyError> {
-        let recorded = self.state.resources.get(address);
-        let spec = match (self.graph.get(address), recorded) {
-            (Some(node), _) => resolve(&node.draft, &|to, field| self.output(to, field)),
-            // Not declared any more, and cut off before its id was saved: what was recorded names it.
-            (None, Some(recorded)) if recorded.id.is_none() => recorded.spec.clone(),
-            _ => return Ok(None),
-        };
+        let Some(node) = self.graph.get(address) else { return Ok(None) };
+        let spec = resolve(&node.draft, &|to, field| self.output(to, field));
         if !is_known(&spec) {
             return Ok(None);
         }
         kind.identity(&spec).map_err(|source| SurveyError::Misfit { address: address.clone(), source })
+    }
+
+    /// The recorded id. Where a create call was cut off before it was saved, the recorded settings may name it.
+    fn recorded_id(&self, kind: &dyn Kind<C>, address: &Address) -> Result<Option<Id>, SurveyError> {
+        let Some(recorded) = self.state.resources.get(address) else { return Ok(None) };
+        if recorded.id.is_some() || recorded.status != Status::Creating {
+            return Ok(recorded.id.clone());
+        }
+        kind.identity(&recorded.spec).map_err(|source| SurveyError::Misfit { address: address.clone(), source })
     }
 
     fn output(&self, address: &Address, field: &str) -> Option<Json> {
@@ -171,27 +178,35 @@ impl<C> Survey<'_, C> {
     fn take(&mut self, round: BTreeMap<&'static str, Questions>, answers: &BTreeMap<&'static str, Answers>) {
         for (name, questions) in round {
             let (Some(kind), Some(answers)) = (self.kinds.get(name), answers.get(name)) else { continue };
-            for Asked { address, identity } in questions.asked_by {
-                let found = self.found(kind, &address, identity, answers);
-                self.observations.found.insert(address, found);
+            for asked in questions.asked_by {
+                let found = self.found(kind, &asked, answers);
+                self.observations.found.insert(asked.address, found);
             }
         }
     }
 
-    fn found(&self, kind: &dyn Kind<C>, address: &Address, identity: Option<Id>, answers: &Answers) -> Found {
+    fn found(&self, kind: &dyn Kind<C>, asked: &Asked, answers: &Answers) -> Found {
+        let Asked { address, recorded: recorded_id, identity } = asked;
         let recorded = self.state.resources.get(address);
         let mut found = Found::default();
         if let Some(recorded) = recorded {
-            let seen = recorded.id.as_ref().and_then(|id| answers.by_id.get(id));
-            found.current = seen.map(|seen| (recorded.generation, seen.clone()));
             let older = recorded.deposed.iter();
             found.older = older
                 .filter_map(|old| Some((old.generation, answers.by_id.get(&old.id)?.clone())))
                 .collect();
+            let seen = recorded_id.as_ref().and_then(|id| answers.by_id.get(id)).cloned();
+            match seen {
+                // What has the name may be somebody else's, as long as no answer told that it was made for us.
+                Some(seen) if recorded.id.is_none() => match owned_generation(kind, &seen, self.graph.stack(), address) {
+                    Some(generation) => found.current = Some((generation.unwrap_or(recorded.generation), seen)),
+                    None if *recorded_id == *identity => found.rival = Some(seen),
+                    None => {}
+                },
+                seen => found.current = seen.map(|seen| (recorded.generation, seen)),
+            }
         }
-        let recorded_id = recorded.and_then(|recorded| recorded.id.as_ref());
-        if let Some(identity) = identity.filter(|identity| Some(identity) != recorded_id)
-            && let Some(seen) = answers.by_id.get(&identity)
+        if let Some(identity) = identity.as_ref().filter(|identity| Some(*identity) != recorded_id.as_ref())
+            && let Some(seen) = answers.by_id.get(identity)
         {
             match owned_generation(kind, seen, self.graph.stack(), address) {
                 Some(generation) if recorded_id.is_none() => {
@@ -206,7 +221,7 @@ impl<C> Survey<'_, C> {
                 .owned
                 .iter()
                 .filter(|(owner, seen)| {
-                    &owner.address == address && found.older.iter().all(|(_, older)| older.id != seen.id)
+                    owner.address == *address && found.older.iter().all(|(_, older)| older.id != seen.id)
                 })
                 .map(|(owner, seen)| (owner.generation, seen.clone()))
                 .collect();

@@ -2,7 +2,8 @@
 
 use crate::{EffectError, Event, Journal, Kinds, Sink, poller::Poller};
 use bedplate_model::{Address, Kind, StackId};
-use bedplate_plan::{Action, Op, Plan, Schedule, schedule};
+use bedplate_plan::{Action, Change, Op, Plan, Schedule, schedule};
+use bedplate_state::{Deposed, State};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use petgraph::{Direction, graph::NodeIndex, visit::{Dfs, EdgeRef}};
 use std::{
@@ -89,6 +90,10 @@ impl<'a, C> Engine<'a, C> {
     pub async fn walk(&self, plan: &Plan) -> Outcome {
         let schedule = schedule(plan, self.kinds);
         let mut walk = Walk::new(plan, &schedule);
+        if let Err(error) = self.note_found(plan).await {
+            walk.outcome.failed.extend(plan.changes.first().map(|change| walk.failure(self.events, change, error)));
+            return walk.close(self.events, self.cancel.is_cancelled());
+        }
         let mut running: FuturesUnordered<LocalBoxFuture<'_, (NodeIndex, Duration, Result<(), EffectError>)>> =
             FuturesUnordered::new();
         loop {
@@ -101,6 +106,33 @@ impl<'a, C> Engine<'a, C> {
             walk.finished(self.events, node, elapsed, result);
         }
         walk.close(self.events, self.cancel.is_cancelled())
+    }
+
+    /// Records what was found and will be removed although the state does not know it.
+    async fn note_found(&self, plan: &Plan) -> Result<(), EffectError> {
+        let mut found = Vec::new();
+        for change in &plan.changes {
+            let old = change.removals.iter().filter_map(|removal| {
+                let (generation, depends_on) = (removal.generation, removal.depends_on.clone());
+                Some(Deposed { generation, id: removal.id.clone()?, depends_on })
+            });
+            let mut old: Vec<Deposed> = old.collect();
+            let unknown = self.journal.read(|state| !state.resources.contains_key(&change.address));
+            if unknown && !old.is_empty() {
+                let kept = change.make.as_ref().and_then(|make| Some((make, make.id.clone()?)));
+                old.extend(kept.map(|(make, id)| {
+                    Deposed { generation: make.generation, id, depends_on: make.depends_on.clone() }
+                }));
+                found.push((change, old));
+            }
+        }
+        if found.is_empty() {
+            return Ok(());
+        }
+        let discover = |state: &mut State| {
+            found.into_iter().for_each(|(change, old)| state.discover(&change.address, &change.kind, old));
+        };
+        Ok(self.journal.record(discover).await?)
     }
 
     async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> (NodeIndex, Duration, Result<(), EffectError>) {
@@ -147,7 +179,7 @@ impl<'a, C> Engine<'a, C> {
 }
 
 /// The resource and what is done to it, for events.
-fn described(plan: &Plan, op: Op) -> (&bedplate_plan::Change, Action) {
+fn described(plan: &Plan, op: Op) -> (&Change, Action) {
     match op {
         Op::Make(change) => {
             let change = &plan.changes[change];
@@ -210,6 +242,11 @@ impl<'a> Walk<'a> {
                 self.outcome.failed.push(Failure { address: address.clone(), error });
             }
         }
+    }
+
+    fn failure(&self, events: &dyn Sink, change: &Change, error: EffectError) -> Failure {
+        events.event(Event::Failed { address: &change.address, error: &error });
+        Failure { address: change.address.clone(), error }
     }
 
     fn skip(&mut self, events: &dyn Sink, node: NodeIndex, because: Option<&Address>) {

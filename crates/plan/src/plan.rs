@@ -149,6 +149,8 @@ pub struct Removal {
     pub depends_on: BTreeSet<Address>,
     /// Whether its protection is lifted first.
     pub unprotect: bool,
+    /// Whether it has to be gone before its replacement can be made.
+    pub first: bool,
 }
 
 /// Why a plan must not be applied.

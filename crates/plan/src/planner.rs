@@ -147,13 +147,27 @@ impl Planner<'_> {
         let wanted = resolve(&node.draft, &|to, field| self.output(to, field));
         let judged = match &found.current {
             Some((generation, seen)) if seen.readiness != Readiness::Gone => {
-                judge(schema, self.graph, address, &wanted, *generation, seen, recorded).map_err(misfit)?
+                let tags = self.graph.tags(address, *generation);
+                judge(schema, &wanted, &tags, node.depends_on.keys(), seen, recorded).map_err(misfit)?
             }
             _ => absent(schema, &wanted, recorded),
         };
         let found_outputs = found.current.as_ref().and_then(|(_, seen)| seen.outputs.clone());
         let outputs = found_outputs.or_else(|| recorded.and_then(|recorded| recorded.outputs.clone()));
-        let leftovers = leftovers(found, recorded);
+        let identity = if is_known(&wanted) { schema.identity(&wanted).map_err(misfit)? } else { None };
+        let held: BTreeSet<Address> = match recorded {
+            Some(recorded) => recorded.depends_on.clone(),
+            None => node.depends_on.keys().cloned().collect(),
+        };
+        let site = Site {
+            address,
+            schema,
+            wanted: Some(&wanted),
+            identity,
+            depends_on: &held,
+            lift_protection: self.options.lift_protection,
+        };
+        let (mut removals, mut refusals) = site.leftovers(found, recorded);
 
         if !self.targeted(address) {
             self.plan.unchanged += 1;
@@ -169,25 +183,20 @@ impl Planner<'_> {
             Some(_) => Fate::Made(named(schema, &wanted, recorded).map_err(misfit)?),
         };
 
-        let mut removals = leftovers;
-        let mut refusals = Vec::new();
+        if let Some(recorded) = recorded.filter(|recorded| recorded.kind != node.kind) {
+            refusals.push(Refusal {
+                address: address.clone(),
+                problem: format!("a {} stands where a {} shall be made", recorded.kind, node.kind),
+                hint: "use the version of bedplate that made it, or destroy it with that one first".to_owned(),
+            });
+        }
         if judged.action == Some(Action::Replace)
             && let Some((generation, seen)) = &found.current
         {
-            let depends_on = recorded.map(|recorded| recorded.depends_on.clone()).unwrap_or_default();
-            let protection = schema.protection(&seen.spec);
-            // The configuration itself may have taken the protection away.
-            let wanted_protection = schema.protection(&wanted);
-            let unprotect = protection.is_some() && (self.options.lift_protection || wanted_protection.is_none());
-            if let (Some(protection), false) = (protection, unprotect) {
-                refusals.push(Refusal {
-                    address: address.clone(),
-                    problem: format!("it would have to be replaced ({}) and has {protection}", judged.reason),
-                    hint: "undo the change, or switch the protection off in the configuration and apply again".to_owned(),
-                });
-            }
-            let id = Some(seen.id.clone());
-            removals.push(Removal { generation: *generation, id, depends_on, unprotect });
+            let because = format!("it would have to be replaced ({})", judged.reason);
+            let (removal, refusal) = site.removal(*generation, seen, &because);
+            removals.push(removal);
+            refusals.extend(refusal);
         }
         if let Some(rival) = &found.rival
             && matches!(judged.action, Some(Action::Create | Action::Replace))
@@ -228,7 +237,7 @@ impl Planner<'_> {
                 (Action::Create, _) if judged.interrupted => {
                     recorded.map_or(0, |recorded| recorded.generation)
                 }
-                _ => self.state.next_generation(address),
+                _ => next_generation(self.state, address, found),
             };
             let keeps = matches!(action, Action::Update | Action::Adopt);
             Make {
@@ -238,7 +247,7 @@ impl Planner<'_> {
                 draft: node.draft.clone(),
                 tags: self.graph.tags(address, generation),
                 depends_on: node.depends_on.keys().cloned().collect(),
-                held: recorded.map(|recorded| recorded.depends_on.clone()).unwrap_or_default(),
+                held,
                 interrupted: judged.interrupted,
             }
         });
@@ -275,31 +284,36 @@ impl Planner<'_> {
         }
         let empty = Found::default();
         let found = self.observations.found.get(address).unwrap_or(&empty);
-        let mut removals = leftovers(found, Some(recorded));
-        let mut refusals = Vec::new();
+        let site = Site {
+            address,
+            schema,
+            wanted: None,
+            identity: None,
+            depends_on: &recorded.depends_on,
+            lift_protection: self.options.lift_protection,
+        };
+        let (mut removals, mut refusals) = site.leftovers(found, Some(recorded));
         let ours = schema.ownership() != Ownership::Shared;
-        let current = found.current.as_ref().filter(|(_, seen)| ours && seen.readiness != Readiness::Gone);
-        let (action, reason) = match current {
+        let cut_off = recorded.status == Status::Creating;
+        let current = found.current.as_ref().filter(|(_, seen)| seen.readiness != Readiness::Gone);
+        match current {
             Some((generation, seen)) => {
-                let protection = schema.protection(&seen.spec);
-                let unprotect = protection.is_some() && self.options.lift_protection;
-                if let (Some(protection), false) = (protection, unprotect) {
-                    refusals.push(Refusal {
-                        address: address.clone(),
-                        problem: format!("it has {protection}"),
-                        hint: format!("`bedplate destroy --lift-protection --target {address}` removes it all the same"),
-                    });
-                }
-                let (id, depends_on) = (Some(seen.id.clone()), recorded.depends_on.clone());
-                removals.push(Removal { generation: *generation, id, depends_on, unprotect });
-                (Action::Delete, "no longer in the configuration")
+                let (removal, refusal) = site.removal(*generation, seen, "it would have to be removed");
+                removals.push(removal);
+                refusals.extend(refusal);
             }
             None => {
-                let depends_on = recorded.depends_on.clone();
-                removals.push(Removal { generation: recorded.generation, id: None, depends_on, unprotect: false });
-                let reason = if ours { "already gone" } else { "belongs to the account and stays" };
-                (Action::Forget, reason)
+                // Reads lag behind creates: what was being made may exist although it was not seen.
+                let id = recorded.id.clone().filter(|_| ours && cut_off);
+                removals.push(site.gone(recorded.generation, id));
             }
+        }
+        let removes = removals.iter().any(|removal| removal.id.is_some());
+        let (action, reason) = match () {
+            () if removes => (Action::Delete, "no longer in the configuration"),
+            () if !ours => (Action::Forget, "belongs to the account and stays"),
+            () if cut_off => (Action::Forget, "its creation was cut off"),
+            () => (Action::Forget, "already gone"),
         };
         self.plan.refusals.extend(refusals);
         self.plan.changes.push(Change {
@@ -315,26 +329,72 @@ impl Planner<'_> {
     }
 }
 
-/// Earlier generations, as far as they were seen or recorded. What is recorded and was not seen is gone by now.
-fn leftovers(found: &Found, recorded: Option<&Resource>) -> Vec<Removal> {
-    let seen = |id: &Id| found.older.iter().any(|(_, seen)| &seen.id == id && seen.readiness != Readiness::Gone);
-    let deposed = recorded.map(|recorded| recorded.deposed.as_slice()).unwrap_or_default();
-    let mut removals: Vec<Removal> = deposed
-        .iter()
-        .map(|deposed| Removal {
-            generation: deposed.generation,
-            id: seen(&deposed.id).then(|| deposed.id.clone()),
-            depends_on: deposed.depends_on.clone(),
-            unprotect: false,
-        })
-        .collect();
-    for (generation, seen) in &found.older {
-        if seen.readiness != Readiness::Gone && deposed.iter().all(|deposed| deposed.id != seen.id) {
-            let depends_on = recorded.map(|recorded| recorded.depends_on.clone()).unwrap_or_default();
-            removals.push(Removal { generation: *generation, id: Some(seen.id.clone()), depends_on, unprotect: false });
+/// Where something is removed.
+struct Site<'a> {
+    address: &'a Address,
+    schema: &'a dyn Schema,
+    /// What comes in its place, as far as it is known.
+    wanted: Option<&'a Json>,
+    /// The id that this will have, where its name tells.
+    identity: Option<Id>,
+    depends_on: &'a BTreeSet<Address>,
+    lift_protection: bool,
+}
+
+impl Site<'_> {
+    /// Removes what was seen. What belongs to the account is only forgotten.
+    fn removal(&self, generation: u32, seen: &Seen, because: &str) -> (Removal, Option<Refusal>) {
+        if self.schema.ownership() == Ownership::Shared {
+            return (self.gone(generation, None), None);
         }
+        let protection = self.schema.protection(&seen.spec);
+        // The configuration itself may have taken the protection away.
+        let switched_off = self.wanted.is_some_and(|wanted| self.schema.protection(wanted).is_none());
+        let unprotect = protection.is_some() && (self.lift_protection || switched_off);
+        let refusal = protection.filter(|_| !unprotect).map(|protection| Refusal {
+            address: self.address.clone(),
+            problem: format!("{because} and has {protection}"),
+            hint: match self.wanted {
+                Some(_) => "undo the change, or switch the protection off in the configuration and apply again".to_owned(),
+                None => format!("`bedplate destroy --lift-protection --target {}` removes it all the same", self.address),
+            },
+        });
+        (Removal { unprotect, ..self.gone(generation, Some(seen.id.clone())) }, refusal)
     }
-    removals
+
+    /// Removes it without looking, or forgets it.
+    fn gone(&self, generation: u32, id: Option<Id>) -> Removal {
+        // Two of the same name cannot stand side by side, whatever the type says of others.
+        let first = deletes_first(self.schema) || (id.is_some() && id == self.identity);
+        Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, first }
+    }
+
+    /// Earlier generations, as far as they were seen or recorded. What is recorded and was not seen is gone by now.
+    fn leftovers(&self, found: &Found, recorded: Option<&Resource>) -> (Vec<Removal>, Vec<Refusal>) {
+        let deposed = recorded.map(|recorded| recorded.deposed.as_slice()).unwrap_or_default();
+        let (mut removals, mut refusals) = (Vec::new(), Vec::new());
+        for old in deposed {
+            if found.older.iter().all(|(_, seen)| seen.id != old.id || seen.readiness == Readiness::Gone) {
+                removals.push(Removal { depends_on: old.depends_on.clone(), ..self.gone(old.generation, None) });
+            }
+        }
+        for (generation, seen) in found.older.iter().filter(|(_, seen)| seen.readiness != Readiness::Gone) {
+            let known = deposed.iter().find(|old| old.id == seen.id);
+            let (mut removal, refusal) = self.removal(*generation, seen, "an earlier one would have to be removed");
+            if let Some(known) = known {
+                removal.depends_on.clone_from(&known.depends_on);
+            }
+            removals.push(removal);
+            refusals.extend(refusal);
+        }
+        (removals, refusals)
+    }
+}
+
+/// A generation that neither the state nor the tags of what was found know.
+fn next_generation(state: &State, address: &Address, found: &Found) -> u32 {
+    let seen = found.current.iter().chain(&found.older).map(|(generation, _)| generation + 1).max();
+    state.next_generation(address).max(seen.unwrap_or_default())
 }
 
 /// The outputs that a resource has again when it is made anew under the same name.
@@ -373,9 +433,8 @@ fn absent(schema: &dyn Schema, wanted: &Json, recorded: Option<&Resource>) -> Ju
     });
     let (reason, interrupted) = match recorded {
         None => ("does not exist", false),
-        Some(recorded) if recorded.status == Status::Creating && recorded.id.is_none() => {
-            ("its creation was cut off", true)
-        }
+        // With an id, too: reads lag behind creates, so it may exist although it was not seen.
+        Some(recorded) if recorded.status == Status::Creating => ("its creation was cut off", true),
         Some(recorded) if recorded.status == Status::Deleting => ("its replacement was cut off", false),
         Some(_) => (DELETED_OUTSIDE, false),
     };
@@ -388,12 +447,11 @@ fn absent(schema: &dyn Schema, wanted: &Json, recorded: Option<&Resource>) -> Ju
     }
 }
 
-fn judge(
+fn judge<'a>(
     schema: &dyn Schema,
-    graph: &Graph,
-    address: &Address,
     wanted: &Json,
-    generation: u32,
+    wanted_tags: &Tags,
+    depends_on: impl Iterator<Item = &'a Address>,
     seen: &Seen,
     recorded: Option<&Resource>,
 ) -> Result<Judged, RecordError> {
@@ -432,8 +490,7 @@ fn judge(
         && let Some(tags) = &seen.tags
     {
         let last = recorded.map(|recorded| &recorded.tags);
-        let wanted = graph.tags(address, generation);
-        for TagDifference { key, before, after } in tag_differences(&wanted, tags, last.unwrap_or(&Tags::new())) {
+        for TagDifference { key, before, after } in tag_differences(wanted_tags, tags, last.unwrap_or(&Tags::new())) {
             let drift = last.is_some_and(|last| last.get(&key) == after.as_ref());
             if drift { drifted = true } else { configured = true }
             let (before, after) = (json!(before), json!(after));
@@ -458,6 +515,12 @@ fn judge(
         (Some(Action::Update), "an earlier run was cut off".to_owned())
     } else if busy && seen.outputs.is_none() {
         (Some(Action::Update), "AWS is still working on it".to_owned())
+    } else if recorded.is_some_and(|recorded| seen.outputs.is_some() && recorded.outputs != seen.outputs) {
+        // What refers to them takes them from the state.
+        (Some(Action::Update), "what it tells others changed outside bedplate".to_owned())
+    } else if recorded.is_some_and(|recorded| !recorded.depends_on.iter().eq(depends_on)) {
+        // The state has to know: it orders the removals by it.
+        (Some(Action::Update), "what it depends on changed".to_owned())
     } else {
         (None, String::new())
     };

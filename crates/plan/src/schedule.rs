@@ -1,6 +1,6 @@
 //! In which order the changes of a plan are carried out.
 
-use crate::{Plan, Schemas, planner::deletes_first};
+use crate::{Action, Change, FieldChange, Plan, Schemas, planner::deletes_first};
 use bedplate_model::Address;
 use petgraph::{
     Direction,
@@ -41,7 +41,7 @@ pub struct Schedule {
 
 /// Orders the effects of a plan.
 ///
-/// Hard edges: what depends is made after, and removed before, what it depends on; a type that cannot stand beside its
+/// Hard edges: what depends is made after, and removed before, what it depends on; what cannot stand beside its
 /// replacement is removed before that is made. No hard edge leads from a make to a removal, so they close no cycle.
 pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
     let mut graph = DiGraph::new();
@@ -57,9 +57,8 @@ pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
         }
     }
 
-    let mut soft = Vec::new();
+    let (mut replaced, mut drops) = (Vec::new(), Vec::new());
     for change in &plan.changes {
-        let first = schemas.schema(&change.kind).is_some_and(deletes_first);
         let own_make = makes.get(&change.address).copied();
         if let (Some(make), Some(node)) = (&change.make, own_make) {
             for dependency in &make.depends_on {
@@ -71,19 +70,32 @@ pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
         for &(node, i, j) in removes.get(&change.address).into_iter().flatten() {
             let removal = &plan.changes[i].removals[j];
             for dependency in &removal.depends_on {
-                for &(after, ..) in removes.get(dependency).into_iter().flatten() {
-                    graph.add_edge(node, after, Edge::Hard);
-                }
+                let after = removes.get(dependency).into_iter().flatten();
+                let newest = after.clone().map(|&(_, i, j)| plan.changes[i].removals[j].generation).max();
+                drops.extend(after.map(|&(after, i, j)| {
+                    (newest != Some(plan.changes[i].removals[j].generation), node, after)
+                }));
             }
             match own_make {
-                Some(make) if first => _ = graph.add_edge(node, make, Edge::Hard),
-                Some(make) => soft.push((make, node, Some(change.address.clone()))),
+                Some(make) if removal.first => _ = graph.add_edge(node, make, Edge::Hard),
+                Some(make) => replaced.push((make, node, Some(change.address.clone()))),
                 None => {}
             }
         }
     }
+    // Where earlier generations still stand, what is recorded may go in a circle: which of them is meant is not
+    // recorded, but it rather is the newest.
+    drops.sort_by_key(|(older, ..)| *older);
+    for (_, before, after) in drops {
+        if !has_path_connecting(&graph, after, before, None) {
+            graph.add_edge(before, after, Edge::Hard);
+        }
+    }
+    // The most needed first: without room nothing can be made, without letting go nothing can be removed, and without
+    // the new one before the old one there only is an outage.
+    let mut soft = same_place(plan, schemas, &makes, &removes);
     soft.extend(moves(plan, &makes, &removes));
-    soft.extend(same_place(plan, schemas, &makes, &removes));
+    soft.extend(replaced);
 
     let mut outages = Vec::new();
     for (before, after, replaced) in soft {
@@ -103,7 +115,7 @@ type Removes<'a> = BTreeMap<&'a Address, Vec<(NodeIndex, usize, usize)>>;
 /// A resource that is updated lets go of what is removed before that is removed. A replaced one lets go by its removal.
 fn moves(plan: &Plan, makes: &BTreeMap<&Address, NodeIndex>, removes: &Removes<'_>) -> Vec<Wish> {
     let mut wishes = Vec::new();
-    for change in plan.changes.iter().filter(|change| change.action != crate::Action::Replace) {
+    for change in plan.changes.iter().filter(|change| change.action != Action::Replace) {
         let (Some(make), Some(&node)) = (&change.make, makes.get(&change.address)) else { continue };
         for dependency in make.depends_on.union(&make.held) {
             wishes.extend(removes.get(dependency).into_iter().flatten().map(|&(after, ..)| (node, after, None)));
@@ -120,16 +132,21 @@ fn same_place(
     removes: &Removes<'_>,
 ) -> Vec<Wish> {
     let mut wishes = Vec::new();
-    for gone in plan.changes.iter().filter(|change| change.make.is_none()) {
-        if !schemas.schema(&gone.kind).is_some_and(deletes_first) {
-            continue;
-        }
-        let created = plan.changes.iter().filter(|change| change.kind == gone.kind && change.action == crate::Action::Create);
-        for made in created.filter_map(|change| makes.get(&change.address)) {
-            wishes.extend(removes.get(&gone.address).into_iter().flatten().map(|&(before, ..)| (before, *made, None)));
+    for gone in plan.changes.iter().filter(|gone| schemas.schema(&gone.kind).is_some_and(deletes_first)) {
+        let others = plan.changes.iter().filter(|made| made.kind == gone.kind && made.address != gone.address);
+        for make in others.filter(|made| takes_place(made, gone)).filter_map(|made| makes.get(&made.address)) {
+            let nodes = removes.get(&gone.address).into_iter().flatten();
+            wishes.extend(nodes.map(|&(before, ..)| (before, *make, None)));
         }
     }
     wishes
+}
+
+/// Whether `made` may need what only `gone` has now. Of what is removed for good the plan does not tell what it has.
+fn takes_place(made: &Change, gone: &Change) -> bool {
+    let passes = |field: &FieldChange| made.fields.iter().any(|f| f.path == field.path && f.after == field.before);
+    matches!(made.action, Action::Create | Action::Replace)
+        && (gone.make.is_none() || gone.fields.iter().any(passes))
 }
 
 fn remaining(plan: &Plan, schemas: &dyn Schemas, graph: &DiGraph<Op, Edge>) -> Vec<Duration> {

@@ -1,6 +1,6 @@
 //! The state as data, and its transitions.
 
-use bedplate_model::{Address, Id, Json, StackId, Tags};
+use bedplate_model::{Address, Id, Json, JsonMap, StackId, Tags};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -162,9 +162,18 @@ impl State {
         );
     }
 
+    /// What stood at the address is gone, though nobody here removed it: nothing of it is left to be removed.
+    pub fn vanished(&mut self, address: &Address) {
+        if let Some(resource) = self.resources.get_mut(address) {
+            resource.id = None;
+        }
+    }
+
     /// After a create call: the id is known.
     pub fn created(&mut self, address: &Address, id: Id) {
         if let Some(resource) = self.resources.get_mut(address) {
+            // The same name again: what stands there now must not be taken for what stood there before.
+            resource.deposed.retain(|old| old.id != id);
             resource.id = Some(id);
         }
     }
@@ -177,6 +186,27 @@ impl State {
             resource.adopted = true;
             resource.status = Status::Updating;
         }
+    }
+
+    /// Takes note of what was found at an address that the state did not know: once its successor is recorded, nobody
+    /// would search for it.
+    pub fn discover(&mut self, address: &Address, kind: &str, mut found: Vec<Deposed>) {
+        found.sort_by_key(|found| found.generation);
+        let Some(newest) = found.pop() else { return };
+        self.generations.insert(address.clone(), newest.generation);
+        self.resources.entry(address.clone()).or_insert(Resource {
+            kind: kind.to_owned(),
+            generation: newest.generation,
+            status: Status::Updating,
+            id: Some(newest.id),
+            client_token: String::new(),
+            spec: Json::Object(JsonMap::new()),
+            outputs: None,
+            tags: Tags::new(),
+            depends_on: newest.depends_on,
+            adopted: true,
+            deposed: found,
+        });
     }
 
     /// Before the first call that changes a resource.

@@ -1,0 +1,10 @@
+//! The engine on a fake cloud: does it reach what is declared, whatever happens on the way?
+
+#[path = "../fake/mod.rs"]
+mod fake;
+
+mod config;
+mod crash;
+mod properties;
+mod recovery;
+mod walking;
