@@ -1,6 +1,6 @@
 //! The clients of all services, and the ledger that counts what they call.
 
-use aws_config::SdkConfig;
+use aws_config::{Region, SdkConfig};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -14,6 +14,10 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
+
+/// Budgets, Cost Explorer and the cost and usage report answer only here, wherever the platform is (AWS General Reference,
+/// "Billing and Cost Management endpoints").
+const HOME: &str = "us-east-1";
 
 /// The clients, one per service, over one HTTP connection pool.
 #[derive(Clone, Debug)]
@@ -30,6 +34,38 @@ pub struct Aws {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
+    /// RDS and Aurora.
+    pub rds: aws_sdk_rds::Client,
+    /// ElastiCache.
+    pub elasticache: aws_sdk_elasticache::Client,
+    /// DynamoDB.
+    pub dynamodb: aws_sdk_dynamodb::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
+    /// Budgets.
+    pub budgets: aws_sdk_budgets::Client,
+    /// Cost Explorer.
+    pub cost_explorer: aws_sdk_costexplorer::Client,
+    /// CloudWatch.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// Elastic Load Balancing.
+    pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// EC2 Auto Scaling.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// Application Auto Scaling.
+    pub scaling: aws_sdk_applicationautoscaling::Client,
+    /// Athena.
+    pub athena: aws_sdk_athena::Client,
+    /// Glue.
+    pub glue: aws_sdk_glue::Client,
+    /// Cost and Usage Reports.
+    pub cur: aws_sdk_costandusagereport::Client,
+    /// Organizations.
+    pub organizations: aws_sdk_organizations::Client,
     /// What was called.
     pub ledger: Ledger,
 }
@@ -50,6 +86,22 @@ impl Aws {
             kms: client!(aws_sdk_kms),
             logs: client!(aws_sdk_cloudwatchlogs),
             sts: client!(aws_sdk_sts),
+            rds: client!(aws_sdk_rds),
+            elasticache: client!(aws_sdk_elasticache),
+            dynamodb: client!(aws_sdk_dynamodb),
+            s3: client!(aws_sdk_s3),
+            secrets: client!(aws_sdk_secretsmanager),
+            sns: client!(aws_sdk_sns),
+            budgets: client!(aws_sdk_budgets, HOME),
+            cost_explorer: client!(aws_sdk_costexplorer, HOME),
+            cloudwatch: client!(aws_sdk_cloudwatch),
+            elb: client!(aws_sdk_elasticloadbalancingv2),
+            autoscaling: client!(aws_sdk_autoscaling),
+            scaling: client!(aws_sdk_applicationautoscaling),
+            athena: client!(aws_sdk_athena),
+            glue: client!(aws_sdk_glue),
+            cur: client!(aws_sdk_costandusagereport, HOME),
+            organizations: client!(aws_sdk_organizations),
             ledger,
         }
     }
