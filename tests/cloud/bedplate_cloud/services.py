@@ -18,6 +18,8 @@ from . import (  # noqa: F401
     eks_fargate,
     eks_nodegroup,
     eks_versions,
+    elasticache,
+    elasticache_groups,
     iam,
     inventory,
     kms,

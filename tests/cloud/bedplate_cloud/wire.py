@@ -20,11 +20,13 @@ from moto.core.routing import get_service_router
 from moto.core.serialize import get_serializer_class
 from moto.core.utils import get_service_model
 
+from . import registry
 from .errors import AwsError
 
 # Signing names that differ from botocore's name for the service.
 SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "email": "ses"}
-# Services whose parameters this cloud looks into; other bodies (S3 objects) are never parsed here.
+# Services whose parameters this cloud always looks into; of others (S3 objects) only where an operation is answered or
+# checked here.
 PARSED = {"ec2", "eks", "iam", "kms", "logs", "sts", "cloudwatch"}
 
 _SCOPE = re.compile(r"Credential=([^/,]*)/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -101,7 +103,8 @@ def route(service: str, region: str, environ: dict[str, Any], body: bytes) -> Ta
     operation, url_params = get_service_router(service).match(request)
     protocol = determine_request_protocol(model, request.content_type)
     params: dict[str, Any] = {}
-    if service in PARSED:
+    name = f"{service}:{operation.name}"
+    if service in PARSED or name in registry.HANDLERS or name in registry.CHECKS:
         parser = PROTOCOL_PARSERS[protocol](operation)
         params = parser.parse(
             {
