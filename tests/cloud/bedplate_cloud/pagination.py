@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from .gateway import Call
 
 # Page sizes of the services that page even when the caller asks for nothing.
-DEFAULT_SIZES = {"iam": 100, "kms": 100, "eks": 100, "logs": 50, "elasticache": 100}
-SERVICES = {"ec2", "iam", "kms", "eks", "logs", "elasticache"}
+DEFAULT_SIZES = {"iam": 100, "kms": 100, "eks": 100, "logs": 50, "elasticache": 100, "rds": 100}
+SERVICES = {"ec2", "iam", "kms", "eks", "logs", "elasticache", "rds"}
 INVALID_TOKEN = {
     "ec2": ("InvalidNextToken", "The token is not valid."),
     "iam": ("ValidationError", "Invalid Marker."),
     "kms": ("InvalidMarkerException", "The marker is not valid."),
     "eks": ("InvalidParameterException", "Invalid nextToken."),
     "elasticache": ("InvalidParameterValue", "Invalid Marker."),
+    "rds": ("InvalidParameterValue", "Invalid Marker."),
     "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
 }
 # Operations whose paginator has a token but no list worth cutting.

@@ -24,6 +24,10 @@ from . import (  # noqa: F401
     inventory,
     kms,
     logs,
+    rds,
+    rds_cluster,
+    rds_instance,
+    secretsmanager,
 )
 
 
