@@ -14,7 +14,7 @@ use super::suggest::closest;
 use super::values::Format;
 
 /// Tables of layers that are not built yet. A setting that nothing reads would look as if it worked.
-const LATER: [&str; 8] = ["database", "cache", "sessions", "storage", "secrets", "monitoring", "costs", "organization"];
+const LATER: [&str; 1] = ["organization"];
 
 /// All that is wrong with the keys and values of a file.
 pub(super) fn check(text: &str, table: &DeTable<'_>) -> Vec<Problem> {

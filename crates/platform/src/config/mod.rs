@@ -4,14 +4,21 @@
 //! from these fields is what the file is checked against, what names the settings in messages, and what the reference
 //! page is generated from.
 
+mod cache;
 mod check;
 mod cidr;
 mod cluster;
+mod costs;
+mod database;
 mod error;
+mod monitoring;
 mod network;
 mod parse;
 mod schema;
+mod secrets;
 mod security;
+mod sessions;
+mod storage;
 mod suggest;
 mod tags;
 mod values;
@@ -22,17 +29,25 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::cache::{Cache, Eviction};
 pub use self::cidr::{SubnetPlan, VpcCidr};
 pub use self::cluster::{AmiType, Autoscaling, CapacityType, Cluster, LoadBalancer, LogType, NodeGroup, SupportType};
+pub use self::costs::{BilledService, Costs};
+pub use self::database::{Database, DatabaseLog, Insights, MonitoringInterval, ReaderScaling};
 pub use self::error::{ConfigError, Fault, Problem};
+pub use self::monitoring::{Alarms, Monitoring};
 pub use self::network::{GatewayService, NatGateways, Network, ZONES_WITHOUT_EKS};
 pub use self::schema::{Setting, json_schema, settings};
+pub use self::secrets::Secrets;
 pub use self::security::Security;
+pub use self::sessions::{CapacityScaling, Sessions, StreamView};
+pub use self::storage::{Archive, Storage, Tiering};
 pub use self::tags::{TagKey, TagValue};
 pub use self::values::{
-    AccountId, AddonName, Amount, CertificateArn, DnsLabel, Email, EndpointService, HttpPath, InstanceType, Ipv4Cidr,
-    KeyAlias, KubernetesVersion, LabelKey, LabelValue, NodeGroupName, PrincipalArn, ProjectName, Region, RetentionDays,
-    SslPolicy, ZoneId,
+    AccountId, AddonName, Amount, AttributeName, AuroraVersion, CacheClass, CertificateArn, DailyWindow, DatabaseClass,
+    DatabaseName, DatabaseUser, DnsLabel, Email, EndpointService, HttpPath, InstanceType, Ipv4Cidr, KeyAlias,
+    KubernetesVersion, LabelKey, LabelValue, NodeGroupName, ObjectPrefix, PrincipalArn, ProjectName, RedisVersion,
+    Region, RetentionDays, SecretPrefix, SslPolicy, TableName, WeeklyWindow, ZoneId,
 };
 
 use self::error::Finding;
@@ -68,6 +83,27 @@ pub struct Config {
     /// The EKS cluster, its nodes, and the application's place in it.
     #[serde(default)]
     pub cluster: Cluster,
+    /// The Aurora PostgreSQL cluster.
+    #[serde(default)]
+    pub database: Database,
+    /// The Redis replication group.
+    #[serde(default)]
+    pub cache: Cache,
+    /// The DynamoDB table with the application's sessions.
+    #[serde(default)]
+    pub sessions: Sessions,
+    /// The data lake and the bucket with the access logs.
+    #[serde(default)]
+    pub storage: Storage,
+    /// The application's secrets, apart from the database's, which RDS makes.
+    #[serde(default)]
+    pub secrets: Secrets,
+    /// The dashboard and the alarms.
+    #[serde(default)]
+    pub monitoring: Monitoring,
+    /// Budgets and cost anomaly detection.
+    #[serde(default)]
+    pub costs: Costs,
 }
 
 /// What the platform is for.
@@ -137,10 +173,49 @@ impl Config {
         self.name("cluster")
     }
 
+    /// The name of the data lake's bucket, which is unique among all accounts.
+    pub fn data_lake_bucket(&self) -> String {
+        self.bucket("data-lake")
+    }
+
+    /// The name of the bucket with the access logs.
+    pub fn logs_bucket(&self) -> String {
+        self.bucket("s3-logs")
+    }
+
+    fn bucket(&self, suffix: &str) -> String {
+        format!("{}-{}-{}", self.name(suffix), self.account_id, self.region)
+    }
+
+    /// A switch that, left out, is on in production and off in development.
+    fn protects(&self, setting: Option<bool>) -> bool {
+        setting.unwrap_or_else(|| self.is_production())
+    }
+
     /// Whether AWS refuses to delete the cluster and the load balancer: the setting, or else whether this is
     /// production.
     pub fn cluster_deletion_protection(&self) -> bool {
-        self.cluster.deletion_protection.unwrap_or_else(|| self.is_production())
+        self.protects(self.cluster.deletion_protection)
+    }
+
+    /// Whether AWS refuses to delete the database: the setting, or else whether this is production.
+    pub fn database_deletion_protection(&self) -> bool {
+        self.protects(self.database.deletion_protection)
+    }
+
+    /// Whether the database leaves a snapshot behind: the setting, or else whether this is production.
+    pub fn database_final_snapshot(&self) -> bool {
+        self.protects(self.database.final_snapshot)
+    }
+
+    /// Whether the cache leaves a snapshot behind: the setting, or else whether this is production.
+    pub fn cache_final_snapshot(&self) -> bool {
+        self.protects(self.cache.final_snapshot)
+    }
+
+    /// Whether AWS refuses to delete the sessions table: the setting, or else whether this is production.
+    pub fn sessions_deletion_protection(&self) -> bool {
+        self.protects(self.sessions.deletion_protection)
     }
 
     /// The tags of every resource, apart from the engine's ownership tags: `Environment`, `Project` and `Owner`, and
@@ -160,6 +235,11 @@ impl Config {
         let mut findings = tags::findings(&self.tags);
         findings.extend(self.network.findings(self.cluster.enabled));
         findings.extend(self.cluster.findings(&self.region, &self.account_id));
+        findings.extend(self.database.findings());
+        findings.extend(self.cache.findings());
+        findings.extend(self.sessions.findings());
+        findings.extend(self.storage.findings());
+        findings.extend(self.costs.findings());
         findings
     }
 }

@@ -95,7 +95,7 @@ fn span_of(table: &DeTable<'_>, path: &[String]) -> Option<Range<usize>> {
     match (rest, value.get_ref()) {
         ([], _) => Some(value.span()),
         (rest, DeValue::Table(inner)) => match (inner.get_key_value(rest[0].as_str()), key.as_str()) {
-            (Some((name, _)), "tags") => Some(name.span()),
+            (Some((name, _)), "tags" | "service_budgets") => Some(name.span()),
             _ => span_of(inner, rest),
         },
         _ => Some(name.span()),

@@ -68,6 +68,13 @@ fn the_reference_file_loads_as_it_is() {
     assert_eq!(config.network, Network::default());
     assert_eq!(config.security, Security::default());
     assert_eq!(config.cluster, Cluster::default());
+    assert_eq!(config.database, Database::default());
+    assert_eq!(config.cache, Cache::default());
+    assert_eq!(config.sessions, Sessions::default());
+    assert_eq!(config.storage, Storage::default());
+    assert_eq!(config.secrets, Secrets::default());
+    assert_eq!(config.monitoring, Monitoring::default());
+    assert_eq!(config.costs, Costs::default());
 }
 
 #[test]

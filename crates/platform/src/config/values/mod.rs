@@ -2,6 +2,7 @@
 
 mod account;
 mod aws;
+mod data;
 mod kubernetes;
 
 use schemars::Schema;
@@ -11,6 +12,10 @@ pub use self::account::{AccountId, Amount, Email, ProjectName, Region};
 pub use self::aws::{
     CertificateArn, EndpointService, HttpPath, InstanceType, Ipv4Cidr, KeyAlias, PrincipalArn, RetentionDays,
     SslPolicy, ZoneId,
+};
+pub use self::data::{
+    AttributeName, AuroraVersion, CacheClass, DailyWindow, DatabaseClass, DatabaseName, DatabaseUser, ObjectPrefix,
+    RedisVersion, SecretPrefix, TableName, WeeklyWindow,
 };
 pub use self::kubernetes::{AddonName, DnsLabel, KubernetesVersion, LabelKey, LabelValue, NodeGroupName};
 
@@ -31,11 +36,18 @@ pub(super) struct Format {
 }
 
 /// Every rule; a format of the schema that is missing here fails a test.
-static FORMATS: [&Format; 23] = [
+static FORMATS: [&Format; 36] = [
     &AccountId::FORMAT,
     &AddonName::FORMAT,
     &Amount::FORMAT,
+    &AttributeName::FORMAT,
+    &AuroraVersion::FORMAT,
+    &CacheClass::FORMAT,
     &CertificateArn::FORMAT,
+    &DailyWindow::FORMAT,
+    &DatabaseClass::FORMAT,
+    &DatabaseName::FORMAT,
+    &DatabaseUser::FORMAT,
     &DnsLabel::FORMAT,
     &Email::FORMAT,
     &EndpointService::FORMAT,
@@ -47,12 +59,18 @@ static FORMATS: [&Format; 23] = [
     &LabelKey::FORMAT,
     &LabelValue::FORMAT,
     &NodeGroupName::FORMAT,
+    &ObjectPrefix::FORMAT,
     &PrincipalArn::FORMAT,
     &ProjectName::FORMAT,
+    &RedisVersion::FORMAT,
     &Region::FORMAT,
+    &SecretPrefix::FORMAT,
     &SslPolicy::FORMAT,
+    &TableName::FORMAT,
+    &WeeklyWindow::FORMAT,
     &ZoneId::FORMAT,
     &super::cidr::VpcCidr::FORMAT,
+    &super::costs::BilledService::FORMAT,
     &super::tags::TagKey::FORMAT,
     &super::tags::TagValue::FORMAT,
 ];
