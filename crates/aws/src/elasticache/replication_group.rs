@@ -1,0 +1,600 @@
+//! A Redis cache: one primary node and its replicas.
+
+use super::{missing, retag, tags, to_tags};
+use crate::{
+    Arn, Aws, SecurityGroupId,
+    error::Sent,
+    secrets::{Sensitive, reveal},
+};
+use aws_sdk_elasticache::types::{
+    AuthTokenUpdateStrategyType as Strategy, AutomaticFailoverStatus, CacheCluster, Endpoint, MultiAzStatus,
+    ReplicationGroup as SdkGroup,
+};
+use bedplate_model::{
+    CallError, Change, Class, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved,
+    Step, Tags, Verdict, Which,
+};
+use std::collections::BTreeSet;
+
+/// ElastiCache never tells which token it has. The group carries the secret's version that the token was read from in a
+/// tag of its own; while the token is changed, ` rotate@` or ` set@` stand behind the version, and when the token had
+/// been changed last before that call. The tag is written before the call, and the time tells whether the call was made.
+const TAG_AUTH: &str = "bedplate:auth-version";
+
+/// ElastiCache asks for the final snapshot's name only when the group is deleted.
+const TAG_SNAPSHOT: &str = "bedplate:final-snapshot";
+
+/// The state in which ElastiCache takes changes and tells tags.
+const AVAILABLE: &str = "available";
+
+/// A Redis cache: one primary node and its replicas.
+#[derive(Debug)]
+pub enum ReplicationGroup {}
+
+/// Settings of a replication group.
+#[derive(Clone, Debug, Record)]
+pub struct ReplicationGroupSpec<P: Phase> {
+    /// Its name, up to 40 lowercase letters, digits and hyphens.
+    #[refuse]
+    #[aws("ReplicationGroupId")]
+    pub id: P::Of<String>,
+    /// What it is for.
+    #[aws("ReplicationGroupDescription")]
+    pub description: P::Of<String>,
+    /// The engine: `redis` or `valkey`.
+    pub engine: P::Of<String>,
+    /// The engine's version, `7.1`. The last part may be left out.
+    pub engine_version: P::Of<String>,
+    /// What each node is: `cache.r6g.large`.
+    #[aws("CacheNodeType")]
+    pub node_type: P::Of<String>,
+    /// How many nodes there are, the primary included, 1 to 6.
+    #[aws("NumCacheClusters")]
+    pub nodes: P::Of<u32>,
+    /// Whether a replica takes over when the primary fails. Needs two nodes.
+    #[aws("AutomaticFailoverEnabled")]
+    pub automatic_failover: P::Of<bool>,
+    /// Whether the nodes stand in different zones. Needs automatic failover.
+    #[aws("MultiAZEnabled")]
+    pub multi_az: P::Of<bool>,
+    /// Whether what is on disk is encrypted.
+    #[refuse]
+    #[aws("AtRestEncryptionEnabled")]
+    pub at_rest_encryption: P::Of<bool>,
+    /// The ARN of the key it is encrypted with on disk; none takes ElastiCache's own.
+    #[refuse]
+    #[aws("KmsKeyId")]
+    pub kms_key: P::Of<Option<Arn>>,
+    /// Whether connections are encrypted. AUTH needs it.
+    #[aws("TransitEncryptionEnabled")]
+    pub transit_encryption: P::Of<bool>,
+    /// The name of the subnet group its nodes are put into.
+    #[refuse]
+    #[aws("CacheSubnetGroupName")]
+    pub subnet_group: P::Of<String>,
+    /// The security groups of its nodes.
+    #[aws("SecurityGroupIds")]
+    pub security_groups: P::Of<BTreeSet<SecurityGroupId>>,
+    /// The name of its parameter group, of the engine's family.
+    #[aws("CacheParameterGroupName")]
+    pub parameter_group: P::Of<String>,
+    /// The ARN of the secret whose whole text is the AUTH token: 16 to 128 letters, digits and `!&#$^<>-`. It is read
+    /// whenever ElastiCache is told the token, and kept nowhere.
+    #[aws("AuthToken")]
+    pub auth_secret: P::Of<Arn>,
+    /// The version of that secret. Another one rotates the token.
+    #[aws("AuthToken")]
+    pub auth_version: P::Of<String>,
+    /// Days that the daily snapshots are kept, up to 35; 0 makes none.
+    #[aws("SnapshotRetentionLimit")]
+    pub snapshot_retention_days: P::Of<u32>,
+    /// When the daily snapshot is made, in UTC: `05:00-06:00`; none leaves it to AWS.
+    pub snapshot_window: P::Of<Option<String>>,
+    /// When maintenance is done, in UTC: `sun:06:00-sun:07:00`; none leaves it to AWS.
+    #[aws("PreferredMaintenanceWindow")]
+    pub maintenance_window: P::Of<Option<String>>,
+    /// Whether AWS brings it to newer minor versions by itself.
+    pub auto_minor_version_upgrade: P::Of<bool>,
+    /// The name of the snapshot that is made when it is removed; none makes none.
+    #[aws(none)]
+    pub final_snapshot: P::Of<Option<String>>,
+}
+
+/// Outputs of a replication group.
+#[derive(Clone, Debug, Record)]
+pub struct ReplicationGroupOutputs<P: Phase> {
+    /// Its name.
+    #[named]
+    pub id: P::Of<String>,
+    /// Its ARN.
+    #[named]
+    pub arn: P::Of<Arn>,
+    /// The host that writes go to, whichever node is the primary.
+    pub primary_endpoint: P::Of<String>,
+    /// The host that spreads reads over the replicas.
+    pub reader_endpoint: P::Of<String>,
+    /// The port of both.
+    pub port: P::Of<u16>,
+}
+
+impl Reconcile for ReplicationGroup {
+    const KIND: &'static str = "elasticache.replication_group";
+    const DOC: &'static str = "A Redis cache: one primary node and its replicas.";
+    const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElastiCache::ReplicationGroup");
+    const ACTIONS: &'static [&'static str] = &[
+        "elasticache:AddTagsToResource",
+        "elasticache:CreateReplicationGroup",
+        "elasticache:CreateSnapshot",
+        "elasticache:DecreaseReplicaCount",
+        "elasticache:DeleteReplicationGroup",
+        "elasticache:DescribeCacheClusters",
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:IncreaseReplicaCount",
+        "elasticache:ListTagsForResource",
+        "elasticache:ModifyReplicationGroup",
+        "elasticache:RemoveTagsFromResource",
+        "secretsmanager:GetSecretValue",
+        // ElastiCache takes the key into use, and Secrets Manager opens the secret, with the caller's rights.
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+    ];
+    // Ten minutes for a new one; another node type for every node can take an hour.
+    const PACE: Pace = Pace::seconds(600, 15, 5400);
+    type Cloud = Aws;
+    type Spec<P: Phase> = ReplicationGroupSpec<P>;
+    type Outputs<P: Phase> = ReplicationGroupOutputs<P>;
+
+    fn identity(spec: &ReplicationGroupSpec<Resolved>) -> Option<Id> {
+        Some(Id::new(&spec.id))
+    }
+
+    async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
+        let mut groups = Vec::new();
+        match which {
+            Which::Ids(ids) => {
+                for id in ids {
+                    groups.extend(describe(cloud, id).await?);
+                }
+            }
+            // Groups cannot be listed by tag.
+            Which::Owned(_) => {
+                let mut pages = cloud.elasticache.describe_replication_groups().into_paginator().items().send();
+                while let Some(group) = pages.next().await {
+                    groups.push(group.sent()?);
+                }
+            }
+        }
+        let mut found = Vec::new();
+        for group in groups {
+            let tags = readable_tags(cloud, &group).await?;
+            let id = Id::new(group.replication_group_id().unwrap_or_default());
+            if !which.covers(&id, tags.as_ref().unwrap_or(&Tags::new())) {
+                continue;
+            }
+            // What all nodes have in common is told of each node only.
+            let mut node = None;
+            if let Some(member) = group.member_clusters().first() {
+                let request = cloud.elasticache.describe_cache_clusters().cache_cluster_id(member);
+                let answer = request.send().await.found()?;
+                node = answer.and_then(|answer| answer.cache_clusters?.into_iter().next());
+            }
+            found.extend(observe(&group, node.as_ref(), tags));
+        }
+        Ok(found)
+    }
+
+    async fn create(cloud: &Aws, spec: &ReplicationGroupSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
+        let id = Id::new(&spec.id);
+        let mut tags = creation.tags.clone();
+        tags.insert(TAG_AUTH.to_owned(), spec.auth_version.clone());
+        tags.extend(spec.final_snapshot.clone().map(|name| (TAG_SNAPSHOT.to_owned(), name)));
+        let token = reveal(cloud, &spec.auth_secret, &spec.auth_version).await?;
+        let request = cloud.elasticache.create_replication_group().replication_group_id(&spec.id);
+        let request = request.replication_group_description(&spec.description).engine(&spec.engine);
+        let request = request.engine_version(&spec.engine_version).cache_node_type(&spec.node_type);
+        let request = request.num_cache_clusters(signed(spec.nodes)).multi_az_enabled(spec.multi_az);
+        let request = request.automatic_failover_enabled(spec.automatic_failover);
+        let request = request.at_rest_encryption_enabled(spec.at_rest_encryption);
+        let request = request.set_kms_key_id(spec.kms_key.clone().map(String::from));
+        let request = request.transit_encryption_enabled(spec.transit_encryption);
+        let request = request.cache_subnet_group_name(&spec.subnet_group);
+        let request = request.set_security_group_ids(Some(group_ids(spec)));
+        let request = request.cache_parameter_group_name(&spec.parameter_group).auth_token(token.expose());
+        let request = request.snapshot_retention_limit(signed(spec.snapshot_retention_days));
+        let request = request.set_snapshot_window(spec.snapshot_window.clone());
+        let request = request.set_preferred_maintenance_window(spec.maintenance_window.clone());
+        let request = request.auto_minor_version_upgrade(spec.auto_minor_version_upgrade);
+        let error = match request.set_tags(Some(to_tags(&tags))).send().await.sent() {
+            Ok(_) => return Ok(id),
+            Err(error) => token.redact(error),
+        };
+        // Whose it is cannot be told before its tags can be read.
+        if error.class == Class::AlreadyExists
+            && let Some(group) = describe(cloud, &id).await?
+            && readable_tags(cloud, &group).await?.is_none()
+        {
+            return Err(CallError { class: Class::Busy, ..error });
+        }
+        Err(error)
+    }
+
+    async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
+        let (id, wanted) = (step.id.as_str(), step.wanted);
+        if step.changes(&["final_snapshot"]) {
+            let set = wanted.final_snapshot.clone().map(|name| (TAG_SNAPSHOT.to_owned(), name)).into_iter().collect();
+            let remove = wanted.final_snapshot.is_none().then(|| TAG_SNAPSHOT.to_owned());
+            Self::tag(cloud, step.id, &set, remove.as_slice()).await?;
+        }
+        // Each call from here on keeps the group busy: the rest is for the next step. Failover needs two nodes: they are
+        // added before it is turned on, and taken away after it is turned off.
+        let replicas = signed(wanted.nodes.saturating_sub(1));
+        let grows = step.seen.nodes.is_none_or(|seen| seen < wanted.nodes);
+        if step.changes(&["nodes"]) && grows {
+            let request = cloud.elasticache.increase_replica_count().replication_group_id(id);
+            return request.new_replica_count(replicas).apply_immediately(true).send().await.ensured();
+        }
+        if step.changes(SETTINGS) {
+            return modify(cloud, step).await;
+        }
+        if step.changes(&["nodes"]) {
+            let request = cloud.elasticache.decrease_replica_count().replication_group_id(id);
+            return request.new_replica_count(replicas).apply_immediately(true).send().await.ensured();
+        }
+        if step.changes(&["auth_version"]) {
+            rotate(cloud, step).await?;
+        }
+        Ok(())
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
+        let group = describe(cloud, id).await?;
+        let arn = group.as_ref().and_then(SdkGroup::arn);
+        retag(cloud, arn.ok_or_else(|| missing("elasticache:DescribeReplicationGroups", id))?, set, remove).await
+    }
+
+    async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        let group = describe(cloud, id).await?.filter(|group| group.status() != Some("deleting"));
+        let Some(group) = group else { return Ok(()) };
+        let mut snapshot = None;
+        // One that could not be made holds nothing.
+        if group.status() != Some("create-failed") {
+            let Some(tags) = readable_tags(cloud, &group).await? else {
+                let state =
+                    format!("{id} is {}: whether it is saved first cannot be read", group.status().unwrap_or("?"));
+                let operation = "elasticache:DeleteReplicationGroup";
+                return Err(CallError::local(operation, "InvalidReplicationGroupState", state, Class::Busy));
+            };
+            snapshot = tags.get(TAG_SNAPSHOT).cloned();
+        }
+        let request = cloud.elasticache.delete_replication_group().replication_group_id(id.as_str());
+        request.set_final_snapshot_identifier(snapshot).send().await.sent().map(drop)
+    }
+
+    fn tolerate(wanted: &ReplicationGroupSpec<Observed>, seen: &mut ReplicationGroupSpec<Observed>) {
+        // The version's id says which secret it is of.
+        seen.auth_secret = wanted.auth_secret.clone();
+        if let (Some(short), Some(full)) = (&wanted.engine_version, &seen.engine_version)
+            && full.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('.'))
+        {
+            seen.engine_version = wanted.engine_version.clone();
+        }
+        // AWS may tell a key's id where its ARN was given.
+        if let (Some(Some(arn)), Some(Some(key))) = (&wanted.kms_key, &seen.kms_key)
+            && arn.as_str().rsplit('/').next() == Some(key.as_str())
+        {
+            seen.kms_key = wanted.kms_key.clone();
+        }
+        if wanted.snapshot_window == Some(None) {
+            seen.snapshot_window = Some(None);
+        }
+        if wanted.maintenance_window == Some(None) {
+            seen.maintenance_window = Some(None);
+        }
+    }
+
+    fn judge(
+        field: &str,
+        before: &ReplicationGroupSpec<Observed>,
+        after: &ReplicationGroupSpec<Observed>,
+    ) -> Option<Verdict> {
+        let refuse = |reason: String| Some(Verdict { change: Change::Refuse, reason });
+        match field {
+            "transit_encryption" => refuse(
+                "turning encryption of connections on or off cuts off the clients that do not change with it: do it with \
+                 ModifyReplicationGroup in the two steps that AWS describes"
+                    .to_owned(),
+            ),
+            "engine" if before.engine.as_deref() == Some("valkey") => {
+                refuse("ElastiCache does not take Valkey back to Redis".to_owned())
+            }
+            "engine_version" if before.engine == after.engine => {
+                let (from, to) = (before.engine_version.as_ref()?, after.engine_version.as_ref()?);
+                let numbers = |text: &str| text.split('.').map(str::parse).collect::<Result<Vec<u32>, _>>();
+                let (old, new) = (numbers(from).ok()?, numbers(to).ok()?);
+                let common = old.len().min(new.len());
+                if new[..common] >= old[..common] {
+                    return None;
+                }
+                refuse(format!("ElastiCache does not take a cache from {from} back to {to}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The settings that one call changes together.
+const SETTINGS: &[&str] = &[
+    "description",
+    "engine",
+    "engine_version",
+    "node_type",
+    "automatic_failover",
+    "multi_az",
+    "security_groups",
+    "parameter_group",
+    "snapshot_retention_days",
+    "snapshot_window",
+    "maintenance_window",
+    "auto_minor_version_upgrade",
+];
+
+async fn modify(cloud: &Aws, step: &Step<'_, ReplicationGroup>) -> Result<(), CallError> {
+    let wanted = step.wanted;
+    let changed = |field, value: &str| step.changes(&[field]).then(|| value.to_owned());
+    let request = cloud.elasticache.modify_replication_group().replication_group_id(step.id.as_str());
+    let request = request.apply_immediately(true);
+    let request = request.set_replication_group_description(changed("description", &wanted.description));
+    let request = request.set_engine(changed("engine", &wanted.engine));
+    let version = step.changes(&["engine", "engine_version"]).then(|| wanted.engine_version.clone());
+    let request = request.set_engine_version(version);
+    let request = request.set_cache_node_type(changed("node_type", &wanted.node_type));
+    // Multi-AZ is refused without failover, and failover cannot be turned off under it: both go together.
+    let failover = step.changes(&["automatic_failover", "multi_az"]);
+    let request = request.set_automatic_failover_enabled(failover.then_some(wanted.automatic_failover));
+    let request = request.set_multi_az_enabled(failover.then_some(wanted.multi_az));
+    let request = request.set_security_group_ids(step.changes(&["security_groups"]).then(|| group_ids(wanted)));
+    let request = request.set_cache_parameter_group_name(changed("parameter_group", &wanted.parameter_group));
+    let days = step.changes(&["snapshot_retention_days"]).then(|| signed(wanted.snapshot_retention_days));
+    let request = request.set_snapshot_retention_limit(days);
+    let window = wanted.snapshot_window.clone().filter(|_| step.changes(&["snapshot_window"]));
+    let request = request.set_snapshot_window(window);
+    let window = wanted.maintenance_window.clone().filter(|_| step.changes(&["maintenance_window"]));
+    let request = request.set_preferred_maintenance_window(window);
+    let minor = step.changes(&["auto_minor_version_upgrade"]).then_some(wanted.auto_minor_version_upgrade);
+    request.set_auto_minor_version_upgrade(minor).send().await.sent().map(drop)
+}
+
+/// One step of a change of the token: ROTATE takes the new one beside the old, SET then leaves only the new one.
+async fn rotate(cloud: &Aws, step: &Step<'_, ReplicationGroup>) -> Result<(), CallError> {
+    let group = describe(cloud, step.id).await?;
+    let group = group.ok_or_else(|| missing("elasticache:DescribeReplicationGroups", step.id))?;
+    let arn = group.arn().ok_or_else(|| CallError::malformed("elasticache:DescribeReplicationGroups", "ARN"))?;
+    let modified = group.auth_token_last_modified_date();
+    let modified = modified.and_then(|date| date.to_millis().ok()).unwrap_or_default();
+    let version = &step.wanted.auth_version;
+    let (mark, strategy) = turn(step.seen.auth_version.as_deref().unwrap_or_default(), version, modified);
+    let token = reveal(cloud, &step.wanted.auth_secret, version).await?;
+    let done = mark == *version;
+    retag(cloud, arn, &Tags::from([(TAG_AUTH.to_owned(), mark)]), &[]).await?;
+    let Some(strategy) = strategy else { return Ok(()) };
+    match set_token(cloud, step.id, &token, strategy).await {
+        // It was set before: ElastiCache sets a token only after it rotated.
+        Err(error) if done && error.class == Class::Invalid => Ok(()),
+        answer => answer,
+    }
+}
+
+async fn set_token(cloud: &Aws, id: &Id, token: &Sensitive, strategy: Strategy) -> Result<(), CallError> {
+    let request = cloud.elasticache.modify_replication_group().replication_group_id(id.as_str());
+    let request = request.auth_token(token.expose()).auth_token_update_strategy(strategy).apply_immediately(true);
+    request.send().await.sent().map(drop).map_err(|error| token.redact(error))
+}
+
+/// What to write into the tag and which call to make next, from what the tag says and when the token was changed last.
+fn turn(seen: &str, version: &str, modified: i64) -> (String, Option<Strategy>) {
+    let now = modified.to_string();
+    let mark = seen.strip_prefix(version).and_then(|rest| rest.strip_prefix(' '));
+    match mark.and_then(|mark| mark.split_once('@')) {
+        Some(("rotate", before)) if before != now => (format!("{version} set@{now}"), Some(Strategy::Set)),
+        Some(("set", before)) => (version.to_owned(), (before == now).then_some(Strategy::Set)),
+        _ => (format!("{version} rotate@{now}"), Some(Strategy::Rotate)),
+    }
+}
+
+async fn describe(cloud: &Aws, id: &Id) -> Result<Option<SdkGroup>, CallError> {
+    let request = cloud.elasticache.describe_replication_groups().replication_group_id(id.as_str());
+    Ok(request.send().await.found()?.and_then(|answer| answer.replication_groups?.into_iter().next()))
+}
+
+/// The tags of a group; `None` as long as ElastiCache works on it and refuses to tell them, or when it is gone by now.
+async fn readable_tags(cloud: &Aws, group: &SdkGroup) -> Result<Option<Tags>, CallError> {
+    match tags(cloud, group.arn().unwrap_or_default()).await {
+        Err(error) if error.class == Class::Busy => Ok(None),
+        answer => answer,
+    }
+}
+
+fn signed(number: u32) -> i32 {
+    number.try_into().unwrap_or(i32::MAX)
+}
+
+fn group_ids(spec: &ReplicationGroupSpec<Resolved>) -> Vec<String> {
+    spec.security_groups.iter().map(ToString::to_string).collect()
+}
+
+fn observe(group: &SdkGroup, node: Option<&CacheCluster>, tags: Option<Tags>) -> Option<Observation<ReplicationGroup>> {
+    let id = group.replication_group_id()?;
+    let text = |text: Option<&str>| text.map(str::to_owned);
+    let mut tags = tags;
+    let auth_version = tags.as_mut().map(|tags| tags.remove(TAG_AUTH).unwrap_or_default());
+    let final_snapshot = tags.as_mut().map(|tags| tags.remove(TAG_SNAPSHOT));
+    let security_groups = node.map(|node| {
+        let ids = node.security_groups().iter().filter_map(|group| group.security_group_id());
+        ids.map(SecurityGroupId::new).collect()
+    });
+    let failover = group
+        .automatic_failover()
+        .map(|status| matches!(status, AutomaticFailoverStatus::Enabled | AutomaticFailoverStatus::Enabling));
+    let shard = group.node_groups().first();
+    let (primary, reader) =
+        (shard.and_then(|shard| shard.primary_endpoint()), shard.and_then(|shard| shard.reader_endpoint()));
+    let outputs = || {
+        Some(ReplicationGroupOutputs {
+            id: id.to_owned(),
+            arn: Arn::new(group.arn()?),
+            primary_endpoint: primary.and_then(Endpoint::address)?.to_owned(),
+            reader_endpoint: reader.and_then(Endpoint::address)?.to_owned(),
+            port: primary.and_then(Endpoint::port)?.try_into().ok()?,
+        })
+    };
+    Some(Observation {
+        id: Id::new(id),
+        tags,
+        readiness: match group.status() {
+            Some(AVAILABLE) | None => Readiness::Ready,
+            Some(status @ "create-failed") => Readiness::Broken(status.to_owned()),
+            Some(status) => Readiness::Busy(status.to_owned()),
+        },
+        spec: ReplicationGroupSpec {
+            id: Some(id.to_owned()),
+            description: Some(group.description().unwrap_or_default().to_owned()),
+            engine: text(group.engine().or(node.and_then(CacheCluster::engine))),
+            engine_version: text(node.and_then(CacheCluster::engine_version)),
+            node_type: text(group.cache_node_type()),
+            nodes: group.member_clusters().len().try_into().ok(),
+            automatic_failover: failover,
+            multi_az: group.multi_az().map(|status| *status == MultiAzStatus::Enabled),
+            at_rest_encryption: Some(group.at_rest_encryption_enabled().unwrap_or(false)),
+            kms_key: Some(group.kms_key_id().map(Arn::new)),
+            transit_encryption: Some(group.transit_encryption_enabled().unwrap_or(false)),
+            subnet_group: text(node.and_then(CacheCluster::cache_subnet_group_name)),
+            security_groups,
+            parameter_group: text(
+                node.and_then(CacheCluster::cache_parameter_group).and_then(|group| group.cache_parameter_group_name()),
+            ),
+            auth_secret: None,
+            auth_version,
+            snapshot_retention_days: group.snapshot_retention_limit().unwrap_or(0).try_into().ok(),
+            snapshot_window: Some(text(group.snapshot_window())),
+            maintenance_window: node.map(|node| text(node.preferred_maintenance_window())),
+            auto_minor_version_upgrade: group.auto_minor_version_upgrade(),
+            final_snapshot,
+        },
+        outputs: outputs(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_elasticache::types::{CacheParameterGroupStatus, NodeGroup, SecurityGroupMembership};
+    use serde_json::json;
+
+    const ARN: &str = "arn:aws:elasticache:us-east-1:797923187401:replicationgroup:p-redis";
+
+    fn seen(status: &str, auth: &str) -> Observation<ReplicationGroup> {
+        let endpoint = |host| Endpoint::builder().address(host).port(6379).build();
+        let shard = NodeGroup::builder().primary_endpoint(endpoint("master.p")).reader_endpoint(endpoint("replica.p"));
+        let group = SdkGroup::builder()
+            .replication_group_id("p-redis")
+            .arn(ARN)
+            .description("sessions")
+            .status(status)
+            .engine("redis")
+            .cache_node_type("cache.r6g.large")
+            .member_clusters("p-redis-001")
+            .member_clusters("p-redis-002")
+            .node_groups(shard.build())
+            .automatic_failover(AutomaticFailoverStatus::Enabled)
+            .multi_az(MultiAzStatus::Enabled)
+            .at_rest_encryption_enabled(true)
+            .kms_key_id("k")
+            .transit_encryption_enabled(true)
+            .snapshot_retention_limit(7)
+            .snapshot_window("05:00-06:00")
+            .auto_minor_version_upgrade(true)
+            .build();
+        let node = CacheCluster::builder()
+            .engine_version("7.1.0")
+            .cache_subnet_group_name("p-redis")
+            .security_groups(SecurityGroupMembership::builder().security_group_id("sg-1").build())
+            .cache_parameter_group(CacheParameterGroupStatus::builder().cache_parameter_group_name("p-redis7").build())
+            .preferred_maintenance_window("sun:06:00-sun:07:00")
+            .build();
+        let tags = [("Name", "x"), (TAG_AUTH, auth), (TAG_SNAPSHOT, "p-redis-final")];
+        let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        observe(&group, Some(&node), Some(Tags::from(tags))).unwrap()
+    }
+
+    #[test]
+    fn a_replication_group_is_read_as_aws_shows_it() {
+        let seen = seen("modifying", "v1");
+        assert_eq!(seen.readiness, Readiness::Busy("modifying".to_owned()));
+        assert_eq!(
+            seen.spec.to_json(),
+            json!({
+                "id": "p-redis", "description": "sessions", "engine": "redis", "engine_version": "7.1.0",
+                "node_type": "cache.r6g.large", "nodes": 2, "automatic_failover": true, "multi_az": true,
+                "at_rest_encryption": true, "kms_key": "k", "transit_encryption": true, "subnet_group": "p-redis",
+                "security_groups": ["sg-1"], "parameter_group": "p-redis7", "auth_version": "v1",
+                "snapshot_retention_days": 7, "snapshot_window": "05:00-06:00",
+                "maintenance_window": "sun:06:00-sun:07:00", "auto_minor_version_upgrade": true,
+                "final_snapshot": "p-redis-final",
+            })
+        );
+        assert_eq!(seen.tags.unwrap(), Tags::from([("Name".into(), "x".into())]));
+        let outputs = seen.outputs.unwrap();
+        assert_eq!((outputs.primary_endpoint.as_str(), outputs.port), ("master.p", 6379));
+    }
+
+    #[test]
+    fn a_token_is_rotated_then_set_and_no_call_is_lost() {
+        let mark = |text: &str| text.to_owned();
+        assert_eq!(turn("v1", "v2", 10), (mark("v2 rotate@10"), Some(Strategy::Rotate)));
+        // Cut off before the call, and after it.
+        assert_eq!(turn("v2 rotate@10", "v2", 10), (mark("v2 rotate@10"), Some(Strategy::Rotate)));
+        assert_eq!(turn("v2 rotate@10", "v2", 20), (mark("v2 set@20"), Some(Strategy::Set)));
+        assert_eq!(turn("v2 set@20", "v2", 20), (mark("v2"), Some(Strategy::Set)));
+        assert_eq!(turn("v2 set@20", "v2", 30), (mark("v2"), None));
+        // A newer version comes in between.
+        assert_eq!(turn("v2 rotate@10", "v3", 20), (mark("v3 rotate@20"), Some(Strategy::Rotate)));
+        assert_eq!(seen("available", "v2 rotate@10").spec.auth_version, Some(mark("v2 rotate@10")));
+    }
+
+    #[test]
+    fn what_aws_fills_in_is_no_difference() {
+        let mut spec = seen("available", "v1").spec;
+        let wanted = ReplicationGroupSpec {
+            engine_version: Some("7.1".to_owned()),
+            kms_key: Some(Some(Arn::new("arn:aws:kms:us-east-1:797923187401:key/k"))),
+            auth_secret: Some(Arn::new("arn:secret")),
+            snapshot_window: Some(None),
+            maintenance_window: Some(None),
+            ..spec.clone()
+        };
+        ReplicationGroup::tolerate(&wanted, &mut spec);
+        assert_eq!(spec.to_json(), wanted.to_json());
+
+        let other = ReplicationGroupSpec { engine_version: Some("7.0".to_owned()), ..wanted };
+        ReplicationGroup::tolerate(&other, &mut spec);
+        assert_eq!(spec.engine_version, Some("7.1".to_owned()));
+    }
+
+    #[test]
+    fn versions_only_rise() {
+        let before = seen("available", "v1").spec;
+        let judged = |version: &str, engine: &str| {
+            let after = ReplicationGroupSpec {
+                engine: Some(engine.to_owned()),
+                engine_version: Some(version.to_owned()),
+                ..before.clone()
+            };
+            ReplicationGroup::judge("engine_version", &before, &after).map(|verdict| verdict.change)
+        };
+        assert_eq!(judged("7.0", "redis"), Some(Change::Refuse));
+        assert_eq!(judged("7.1", "redis"), None);
+        assert_eq!(judged("8.0", "redis"), None);
+        assert_eq!(judged("7.0", "valkey"), None);
+    }
+}
