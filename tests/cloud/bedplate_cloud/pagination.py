@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .gateway import Call
 
 # Page sizes of the services that page even when the caller asks for nothing.
-DEFAULT_SIZES = {"iam": 100, "kms": 100, "eks": 100, "logs": 50, "elasticache": 100, "rds": 100}
-SERVICES = {"ec2", "iam", "kms", "eks", "logs", "elasticache", "rds"}
+DEFAULT_SIZES = {"iam": 100, "kms": 100, "eks": 100, "logs": 50, "elasticache": 100, "rds": 100, "budgets": 100}
+SERVICES = {"ec2", "iam", "kms", "eks", "logs", "elasticache", "rds", "budgets"}
 INVALID_TOKEN = {
     "ec2": ("InvalidNextToken", "The token is not valid."),
     "iam": ("ValidationError", "Invalid Marker."),
@@ -30,6 +30,7 @@ INVALID_TOKEN = {
     "eks": ("InvalidParameterException", "Invalid nextToken."),
     "elasticache": ("InvalidParameterValue", "Invalid Marker."),
     "rds": ("InvalidParameterValue", "Invalid Marker."),
+    "budgets": ("InvalidNextTokenException", "The token is not valid."),
     "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
 }
 # Operations whose paginator has a token but no list worth cutting.

@@ -5,7 +5,11 @@ from typing import Any
 from moto.core.utils import get_service_model
 
 from . import (  # noqa: F401
+    autoscaling_targets,
+    budgets,
     cloudwatch,
+    cost_explorer,
+    dynamodb,
     ec2_endpoints,
     ec2_groups,
     ec2_nat,
