@@ -1,5 +1,6 @@
 //! The clients of all services, and the ledger that counts what they call.
 
+use crate::error::Sent;
 use aws_config::{Region, SdkConfig};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -10,8 +11,9 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
+use bedplate_model::{CallError, Id};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -68,6 +70,8 @@ pub struct Aws {
     pub organizations: aws_sdk_organizations::Client,
     /// What was called.
     pub ledger: Ledger,
+    /// What was let go of.
+    pub(crate) released: Released,
 }
 
 impl Aws {
@@ -75,9 +79,11 @@ impl Aws {
     pub fn new(config: &SdkConfig) -> Self {
         let ledger = Ledger::default();
         macro_rules! client {
-            ($service:ident) => {
-                $service::Client::from_conf($service::config::Builder::from(config).interceptor(ledger.clone()).build())
-            };
+            ($service:ident $(, $region:expr)?) => {{
+                let builder = $service::config::Builder::from(config).interceptor(ledger.clone());
+                $(let builder = builder.region(Region::new($region));)?
+                $service::Client::from_conf(builder.build())
+            }};
         }
         Self {
             ec2: client!(aws_sdk_ec2),
@@ -103,7 +109,14 @@ impl Aws {
             cur: client!(aws_sdk_costandusagereport, HOME),
             organizations: client!(aws_sdk_organizations),
             ledger,
+            released: Released::default(),
         }
+    }
+
+    /// The caller's account, for what can only be listed by account.
+    pub(crate) async fn account(&self) -> Result<String, CallError> {
+        let answer = self.sts.get_caller_identity().send().await.sent()?;
+        answer.account.ok_or_else(|| CallError::malformed("sts:GetCallerIdentity", "Account"))
     }
 }
 
@@ -115,6 +128,29 @@ impl Ledger {
     /// Requests sent so far, by `service:Operation`.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What this process let go of though AWS goes on showing it: a subscription that nobody confirmed, a monitor of somebody
+/// else's. Deleting such a thing has no effect that a read could see, so it is remembered until it is made again. A
+/// process that was cut off in between deletes it again, which does no harm.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Released(Arc<Mutex<BTreeSet<Id>>>);
+
+impl Released {
+    /// From now on it counts as gone.
+    pub(crate) fn release(&self, id: &Id) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone());
+    }
+
+    /// It is wanted again.
+    pub(crate) fn claim(&self, id: &Id) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    /// Whether it counts as gone.
+    pub(crate) fn holds(&self, id: &Id) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
     }
 }
 
@@ -142,6 +178,8 @@ impl Intercept for Ledger {
 pub(crate) fn prefix(service: &str) -> String {
     match service {
         "CloudWatch Logs" | "cloudwatchlogs" => "logs".to_owned(),
+        "Application Auto Scaling" | "applicationautoscaling" => "application-autoscaling".to_owned(),
+        "Cost Explorer" | "costexplorer" => "ce".to_owned(),
         other => other.to_lowercase().replace(' ', ""),
     }
 }

@@ -78,6 +78,8 @@ fn operation_of(error_type: &str) -> String {
 pub(crate) fn classify(code: &str, message: &str) -> Class {
     let lower = message.to_lowercase();
     let says = |part: &str| lower.contains(part);
+    // RDS and ElastiCache end some of their codes with it.
+    let code = code.strip_suffix("Fault").unwrap_or(code);
     match code {
         // IAM spreads within seconds; until then its consumers answer with these.
         "InvalidParameter" | "InvalidParameterValue" | "InvalidParameterException" | "InvalidRequestException"
@@ -98,15 +100,27 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         {
             Class::NotYet
         }
-        "ResourcePropagationDelayException" => Class::NotYet,
+        "ResourcePropagationDelayException" | "ServiceLinkedRoleNotFound" => Class::NotYet,
+        // Secrets Manager asks KMS for a key whose policy has not spread.
+        "EncryptionFailure" | "DecryptionFailure" => Class::NotYet,
         // A key's policy spreads like a role; a log group that shall use the key says so with a general code.
         "InvalidParameterException" if says("is not allowed to be used with") => Class::NotYet,
         "MalformedPolicyDocumentException" | "MalformedPolicyDocument" if says("principal") => Class::NotYet,
         "InvalidPrincipal" => Class::NotYet,
+        "MalformedPolicy" if says("principal") => Class::NotYet,
+        "InvalidParameter" if says("principalnotfound") => Class::NotYet,
         // The issuer of a fresh EKS cluster cannot be reached at once.
         "OpenIdIdpCommunicationError" => Class::NotYet,
         // The service-linked role exists already: IAM says it with a general code.
         "InvalidInput" if says("has been taken") => Class::AlreadyExists,
+
+        // SNS makes a topic that exists once more, unless its tags or settings are others.
+        "InvalidParameter" if says("already exists with different") => Class::AlreadyExists,
+        "BucketAlreadyOwnedByYou" | "DuplicateRecordException" => Class::AlreadyExists,
+        // Names of buckets are unique in all of AWS.
+        "BucketAlreadyExists" => Class::Foreign,
+        // It does not get empty by waiting.
+        "BucketNotEmpty" => Class::Invalid,
 
         "IdempotentParameterMismatch" | "IdempotencyParameterMismatchException" => Class::TokenSpent,
         "DependencyViolation" | "ResourceInUse" | "DeleteConflict" | "InvalidIPAddress.InUse" | "IncorrectState"
@@ -119,7 +133,23 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         }
         "ResourceInUseException" => Class::AlreadyExists,
         "ClientException" if says("no cluster found") => Class::NotFound,
-        "ResourceNotReadyException" | "EntityTemporarilyUnmodifiable" => Class::Busy,
+        "ResourceNotReadyException" | "EntityTemporarilyUnmodifiable" | "ResourceLockedException" => Class::Busy,
+        "OperationAborted" => Class::Busy,
+        "InvalidDBClusterState" | "InvalidDBInstanceState" | "InvalidDBParameterGroupState"
+        | "InvalidDBSubnetGroupState" | "InvalidDBSubnetState" | "ConcurrentUpdateException" => Class::Busy,
+        // RDS and Application Auto Scaling look at a fresh role or at a key whose policy has not spread.
+        "KMSKeyNotAccessible" | "FailedResourceAccessException" => Class::NotYet,
+        "InvalidParameterValue" if says("does not include the required permissions") => Class::NotYet,
+        "ValidationException" if says("unable to assume iam role") => Class::NotYet,
+        "InvalidReplicationGroupState" | "InvalidCacheClusterState" | "InvalidCacheParameterGroupState"
+        | "CacheSubnetGroupInUse" | "SubnetInUse" | "ContinuousBackupsUnavailableException" => Class::Busy,
+        // ElastiCache was asked for what is there.
+        "NoOperation" => Class::AlreadyExists,
+        // A secret that was deleted for good keeps its name for some seconds.
+        "InvalidRequestException" if says("scheduled for deletion") || says("marked for deletion") => Class::Busy,
+        // DynamoDB works on a number of tables at once, and changes an expiry attribute once an hour.
+        "LimitExceededException" if says("simultaneously") => Class::Busy,
+        "ValidationException" if says("modified multiple times within a fixed interval") => Class::Busy,
         // The private DNS name of an endpoint that is being deleted is given up late.
         "InvalidParameter" if says("conflicting dns domain") => Class::Busy,
         "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException"
@@ -128,24 +158,30 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         {
             Class::Throttled
         }
+        "AuthorizationError" | "AuthorizationErrorException" => Class::Denied,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure"
         | "UnrecognizedClientException" | "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException"
         | "SignatureDoesNotMatch" | "RequestExpired" | "OptInRequired" => Class::Denied,
         _ if code.ends_with("LimitExceeded") || code.ends_with("LimitExceededException") => Class::Quota,
         "LimitExceeded" | "AddressLimitExceeded" | "ServiceQuotaExceededException" => Class::Quota,
+        _ if code.contains("Quota") && code.ends_with("Exceeded") => Class::Quota,
         "EntityAlreadyExists" | "EntityAlreadyExistsException" | "AlreadyExistsException" | "Resource.AlreadyAssociated"
-        | "ResourceAlreadyExistsException" => Class::AlreadyExists,
+        | "ResourceAlreadyExistsException" | "ResourceExistsException" => Class::AlreadyExists,
         _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => Class::AlreadyExists,
         _ if code.ends_with("NotFound") || code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
         "NoSuchEntityException" | "Gateway.NotAttached" => Class::NotFound,
+        // S3: a bucket, or one of its settings.
+        _ if code.starts_with("NoSuch") || code.ends_with("NotFoundError") => Class::NotFound,
+        "UnknownMonitorException" | "UnknownSubscriptionException" => Class::NotFound,
         _ if code.starts_with("Invalid") || code.starts_with("Validation") || code.starts_with("Malformed") => {
             Class::Invalid
         }
+        "DBSubnetGroupDoesNotCoverEnoughAZs" => Class::Invalid,
         "TagException" | "UnsupportedOperationException" | "UnsupportedAvailabilityZoneException" => Class::Invalid,
         "ServiceUnavailableException" | "DependencyTimeoutException" | "KeyUnavailableException"
         | "KMSInternalException" => Class::Unreachable,
-        "InternalError" | "InternalFailure" | "ServiceUnavailable" | "ServiceFailure" | "Unavailable"
-        | "ServerException" => Class::Unreachable,
+        "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServiceError" | "ServiceUnavailable"
+        | "ServiceFailure" | "Unavailable" | "ServerException" => Class::Unreachable,
         _ => Class::Other,
     }
 }
@@ -202,7 +238,54 @@ mod tests {
             ("ClientException", "No cluster found for name: c.", Class::NotFound),
             ("UnsupportedAvailabilityZoneException", "", Class::Invalid),
             ("MalformedPolicyDocumentException", "one or more invalid principals", Class::NotYet),
+            ("BucketAlreadyExists", "", Class::Foreign),
+            ("BucketAlreadyOwnedByYou", "", Class::AlreadyExists),
+            ("BucketNotEmpty", "", Class::Invalid),
+            ("OperationAborted", "A conflicting conditional operation is in progress", Class::Busy),
+            ("NoSuchBucketPolicy", "", Class::NotFound),
+            ("OwnershipControlsNotFoundError", "", Class::NotFound),
+            ("MalformedPolicy", "Invalid principal in policy", Class::NotYet),
+            ("MalformedPolicy", "Missing required field Resource", Class::Invalid),
+            ("InvalidParameter", "Invalid parameter: Policy Error: PrincipalNotFound", Class::NotYet),
+            ("InvalidParameter", "Topic already exists with different tags", Class::AlreadyExists),
+            ("AuthorizationError", "", Class::Denied),
+            ("DuplicateRecordException", "", Class::AlreadyExists),
+            ("CreationLimitExceededException", "", Class::Quota),
+            ("ResourceLockedException", "", Class::Busy),
+            ("UnknownMonitorException", "", Class::NotFound),
             ("KMSInvalidStateException", "arn:key is pending deletion.", Class::Busy),
+            ("DBClusterNotFoundFault", "", Class::NotFound),
+            ("DBInstanceNotFound", "", Class::NotFound),
+            ("ObjectNotFoundException", "No scalable target found", Class::NotFound),
+            ("DBClusterAlreadyExistsFault", "", Class::AlreadyExists),
+            ("InvalidDBClusterStateFault", "it still contains DB instances in non-deleting state", Class::Busy),
+            ("InvalidDBParameterGroupState", "One or more database instances are still members", Class::Busy),
+            ("InvalidDBSubnetGroupStateFault", "it is in use", Class::Busy),
+            ("KMSKeyNotAccessibleFault", "", Class::NotYet),
+            ("InvalidParameterValue", "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING", Class::NotYet),
+            ("ConcurrentUpdateException", "", Class::Busy),
+            ("ValidationException", "Unable to assume IAM role", Class::NotYet),
+            ("DBClusterQuotaExceededFault", "", Class::Quota),
+            ("InstanceQuotaExceeded", "", Class::Quota),
+            ("ReplicationGroupNotFoundFault", "", Class::NotFound),
+            ("CacheParameterGroupNotFound", "", Class::NotFound),
+            ("ReplicationGroupAlreadyExists", "", Class::AlreadyExists),
+            ("InvalidReplicationGroupState", "Replication group must be in available state.", Class::Busy),
+            ("CacheSubnetGroupInUse", "", Class::Busy),
+            ("NoOperationFault", "", Class::AlreadyExists),
+            ("ServiceLinkedRoleNotFoundFault", "", Class::NotYet),
+            ("InvalidKMSKeyFault", "", Class::Invalid),
+            ("NodeQuotaForCustomerExceeded", "", Class::Quota),
+            ("CacheSubnetQuotaExceededFault", "", Class::Quota),
+            ("ResourceExistsException", "", Class::AlreadyExists),
+            ("EncryptionFailure", "", Class::NotYet),
+            ("InvalidRequestException", "a secret with this name is already scheduled for deletion.", Class::Busy),
+            ("InvalidRequestException", "You provided invalid parameters", Class::Invalid),
+            ("ResourceInUseException", "Table already exists: t", Class::AlreadyExists),
+            ("ResourceInUseException", "Attempt to change a resource which is still in use", Class::Busy),
+            ("ContinuousBackupsUnavailableException", "", Class::Busy),
+            ("LimitExceededException", "Only 10 tables can be created, updated, or deleted simultaneously", Class::Busy),
+            ("ValidationException", "Time to live has been modified multiple times within a fixed interval", Class::Busy),
         ] {
             assert_eq!(classify(code, message), class, "{code}: {message}");
         }

@@ -1,6 +1,8 @@
 //! The table of resource types. A type that is not in it does not exist.
 
-use crate::{Aws, ec2, eks, iam, kms, logs};
+use crate::{
+    Aws, budgets, ce, cloudwatch, dynamodb, ec2, eks, elasticache, iam, kms, logs, rds, s3, scaling, secrets, sns,
+};
 use bedplate_model::{Entry, Kind};
 
 /// Every resource type, in the order of the platform's layers.
@@ -27,4 +29,24 @@ pub static KINDS: &[&dyn Kind<Aws>] = &[
     &Entry::<eks::FargateProfile>::NEW,
     &Entry::<eks::Addon>::NEW,
     &Entry::<eks::AccessEntry>::NEW,
+    &Entry::<rds::SubnetGroup>::NEW,
+    &Entry::<rds::ClusterParameterGroup>::NEW,
+    &Entry::<rds::ParameterGroup>::NEW,
+    &Entry::<rds::Cluster>::NEW,
+    &Entry::<rds::Instance>::NEW,
+    &Entry::<scaling::Target>::NEW,
+    &Entry::<scaling::Policy>::NEW,
+    &Entry::<secrets::Secret>::NEW,
+    &Entry::<elasticache::SubnetGroup>::NEW,
+    &Entry::<elasticache::ParameterGroup>::NEW,
+    &Entry::<elasticache::ReplicationGroup>::NEW,
+    &Entry::<dynamodb::Table>::NEW,
+    &Entry::<s3::Bucket>::NEW,
+    &Entry::<sns::Topic>::NEW,
+    &Entry::<sns::Subscription>::NEW,
+    &Entry::<budgets::Budget>::NEW,
+    &Entry::<ce::AnomalyMonitor>::NEW,
+    &Entry::<ce::AnomalySubscription>::NEW,
+    &Entry::<cloudwatch::Dashboard>::NEW,
+    &Entry::<cloudwatch::Alarm>::NEW,
 ];

@@ -1,11 +1,21 @@
 //! AWS: clients, errors, and one file per resource type under the folder of its service.
 
+pub mod budgets;
+pub mod ce;
+pub mod cloudwatch;
+pub mod dynamodb;
 pub mod ec2;
 pub mod eks;
+pub mod elasticache;
 pub mod facts;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+pub mod rds;
+pub mod s3;
+pub mod scaling;
+pub mod secrets;
+pub mod sns;
 
 mod clients;
 mod error;

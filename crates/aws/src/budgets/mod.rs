@@ -1,0 +1,5 @@
+//! Budgets.
+
+mod budget;
+
+pub use budget::{Budget, BudgetNotification, BudgetOutputs, BudgetSpec};
