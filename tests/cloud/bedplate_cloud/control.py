@@ -63,6 +63,12 @@ def _reset(_: dict[str, Any]) -> Any:
     return {}
 
 
+def _confirm(document: dict[str, Any]) -> Any:
+    from . import sns
+
+    return sns.confirm(document)
+
+
 ROUTES = {
     ("GET", "/_cloud/calls"): _calls,
     ("POST", "/_cloud/reset-calls"): _reset_calls,
@@ -70,4 +76,5 @@ ROUTES = {
     ("POST", "/_cloud/reset"): _reset,
     ("POST", "/_cloud/fault"): _fault,
     ("POST", "/_cloud/advance"): _advance,
+    ("POST", "/_cloud/confirm"): _confirm,
 }

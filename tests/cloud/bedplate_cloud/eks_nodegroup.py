@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from . import clock, eks, settings
+from . import autoscaling, clock, eks, settings
 from .ec2 import backend_of, managed_interface, remove_interface, subnet
 from .eks import Cluster, Document
 from .eks_versions import VERSIONS, minor
@@ -155,6 +155,8 @@ def _place_nodes(one: Cluster, doc: Document) -> None:
     count, subnets = doc["scalingConfig"]["desiredSize"], doc["subnets"]
     chosen = [subnets[number % len(subnets)] for number in range(count)]
     doc["_interfaces"] = [managed_interface(ec2, where, "", "interface", [security_group]).id for where in chosen]
+    for group in doc["resources"]["autoScalingGroups"]:
+        autoscaling.follow(one.region, group["name"], one.name, doc)
 
 
 def _shown(doc: Document) -> Document:
@@ -196,6 +198,8 @@ def delete(call: Call) -> dict[str, Any]:
 def _deleted(one: Cluster, doc: Document) -> None:
     for interface in doc["_interfaces"]:
         remove_interface(backend_of(one.region), interface)
+    for group in (doc.get("resources") or {}).get("autoScalingGroups") or []:
+        autoscaling.drop(one.region, group["name"])
     one.nodegroups.pop(doc["nodegroupName"], None)
     from .eks_access import remove_service_entry
 

@@ -4,7 +4,7 @@ import re
 import secrets
 from typing import Any
 
-from . import clock, references, settings
+from . import clock, eks, references
 from .elasticache import VERSIONS, arn, check_name, clash, invalid, parameter_group, subnet_groups
 from .errors import AwsError
 from .gateway import Call
@@ -45,6 +45,7 @@ def create(call: Call) -> dict[str, Any]:
     _check_failover(failover or sharded, bool(params.get("MultiAZEnabled")), replicas)
     if params.get("NotificationTopicArn") and not references.topic(call.region, params["NotificationTopicArn"]):
         raise invalid(f"Topic {params['NotificationTopicArn']} does not exist.")
+    eks.ensure_service_linked_role("elasticache.amazonaws.com")
     key = params.get("KmsKeyId")
     token = params.get("AuthToken")
     doc = {

@@ -8,7 +8,7 @@ from typing import Any
 from moto.backends import list_of_moto_modules
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from . import calls, clock, cloudwatch, control, pagination, registry, tokens, wire
+from . import calls, clock, cloudwatch, control, pagination, registry, settings, tokens, wire
 from .errors import Answered, AwsError
 from .wire import Response, Target
 
@@ -115,6 +115,7 @@ class Cloud:
         if fault and fault.when == "before":
             raise fault.error
         refuse_dry_run(target)
+        refuse_region(target)
         response = self.perform(target, environ)
         if fault:
             raise fault.error
@@ -144,6 +145,17 @@ def refuse_dry_run(target: Target) -> None:
     """EC2 answers a dry run with an error that says it would have worked."""
     if target.service == "ec2" and target.params.get("DryRun") is True:
         raise AwsError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
+
+
+# Billing answers in one region only; a call signed for another one is not accepted.
+HOME = {"budgets": "us-east-1", "ce": "us-east-1", "cur": "us-east-1"}
+
+
+def refuse_region(target: Target) -> None:
+    """Refuse a call to a service that lives in one region, signed for another."""
+    home = HOME.get(target.service)
+    if home and target.region != home and not settings.lenient:
+        raise AwsError("InvalidSignatureException", f"Credential should be scoped to a valid region, not '{target.region}'.", 403)
 
 
 def _reason(status: int) -> str:

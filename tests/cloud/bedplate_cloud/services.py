@@ -5,6 +5,7 @@ from typing import Any
 from moto.core.utils import get_service_model
 
 from . import (  # noqa: F401
+    autoscaling,
     autoscaling_targets,
     budgets,
     cloudwatch,
@@ -24,6 +25,7 @@ from . import (  # noqa: F401
     eks_versions,
     elasticache,
     elasticache_groups,
+    elbv2,
     iam,
     inventory,
     kms,
@@ -31,7 +33,10 @@ from . import (  # noqa: F401
     rds,
     rds_cluster,
     rds_instance,
+    s3,
     secretsmanager,
+    sns,
+    tagging,
 )
 
 
