@@ -1,0 +1,642 @@
+//! An Aurora cluster: its storage, its endpoints and its master user. The instances are resources of their own.
+
+use super::{is_autoscaled, retag, tags, to_tags};
+use crate::{Arn, Aws, SecurityGroupId, error::Sent};
+use aws_sdk_rds::types::{
+    CloudwatchLogsExportConfiguration, DatabaseInsightsMode, DbCluster, Filter, PendingCloudwatchLogsExports,
+};
+use bedplate_model::{
+    CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
+    Resolved, Step, Tags, Verdict, Which,
+};
+use std::collections::BTreeSet;
+
+/// RDS asks for the final snapshot only when the cluster is deleted, and keeps it nowhere before. So the cluster carries it
+/// in a tag of its own: whoever deletes the cluster finds it, also without a state file. It is a setting, not a tag, to
+/// everyone else: `read` shows it as the field it is.
+const TAG_FINAL_SNAPSHOT: &str = "bedplate:final-snapshot";
+
+/// Says in that tag that there shall be no final snapshot. Without the tag there is one.
+const NO_SNAPSHOT: &str = "none";
+
+/// An Aurora cluster: its storage, its endpoints and its master user.
+///
+/// RDS keeps the master user's password in Secrets Manager, rotates it, and never shows it here.
+#[derive(Debug)]
+pub enum Cluster {}
+
+/// Settings of a cluster. What AWS cannot change is refused: a replacement would lose the data.
+#[derive(Clone, Debug, Record)]
+pub struct ClusterSpec<P: Phase> {
+    /// Its name, up to 63 lowercase letters, digits and `-`, beginning with a letter.
+    #[refuse]
+    #[aws("DBClusterIdentifier")]
+    pub name: P::Of<String>,
+    /// The engine: `aurora-postgresql`.
+    #[refuse]
+    pub engine: P::Of<String>,
+    /// The engine's version, `17.5`. It moves up one major version at a time and never down; a newer minor version, to
+    /// which AWS has moved it, is left.
+    pub engine_version: P::Of<String>,
+    /// The database that is made with it.
+    #[refuse]
+    #[aws("DatabaseName")]
+    pub database: P::Of<String>,
+    /// The name of the master user.
+    #[refuse]
+    #[aws("MasterUsername")]
+    pub master_user: P::Of<String>,
+    /// The key of the secret that holds the master user's password; none leaves it to a key of AWS.
+    #[aws("MasterUserSecret/KmsKeyId")]
+    pub secret_key: P::Of<Option<Arn>>,
+    /// Whether its storage is encrypted.
+    #[refuse]
+    pub storage_encrypted: P::Of<bool>,
+    /// The key its storage is encrypted with; none leaves it to a key of AWS.
+    #[refuse]
+    #[aws("KmsKeyId")]
+    pub kms_key: P::Of<Option<Arn>>,
+    /// The name of the subnet group its instances lie in.
+    #[refuse]
+    #[aws("DBSubnetGroupName")]
+    pub subnet_group: P::Of<String>,
+    /// The name of its cluster parameter group, of the family of the engine's version.
+    #[aws("DBClusterParameterGroupName")]
+    pub parameter_group: P::Of<String>,
+    /// The security groups of its instances.
+    #[aws("VpcSecurityGroupIds")]
+    pub security_groups: P::Of<BTreeSet<SecurityGroupId>>,
+    /// Days that automatic backups are kept, 1 to 35.
+    #[aws("BackupRetentionPeriod")]
+    pub backup_retention_days: P::Of<i32>,
+    /// When it is backed up every day, `07:00-07:30` in UTC; none leaves the choice to AWS.
+    #[aws("PreferredBackupWindow")]
+    pub backup_window: P::Of<Option<String>>,
+    /// When it may be serviced every week, `sun:08:00-sun:08:30` in UTC and lowercase; none leaves the choice to AWS.
+    #[aws("PreferredMaintenanceWindow")]
+    pub maintenance_window: P::Of<Option<String>>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: P::Of<bool>,
+    /// The logs that go to CloudWatch Logs: `postgresql`, `instance`, `iam-db-auth-error`.
+    #[aws("EnableCloudwatchLogsExports")]
+    pub logs: P::Of<BTreeSet<String>>,
+    /// Whether it takes SQL through the RDS Data API.
+    #[aws("EnableHttpEndpoint")]
+    pub data_api: P::Of<bool>,
+    /// Whether database users may sign in with IAM.
+    #[aws("EnableIAMDatabaseAuthentication")]
+    pub iam_authentication: P::Of<bool>,
+    /// Whether its snapshots get its tags.
+    pub copy_tags_to_snapshot: P::Of<bool>,
+    /// Database Insights of all its instances: `standard`, or `advanced`, which needs `insights_days` 465.
+    #[aws("DatabaseInsightsMode")]
+    pub insights_mode: P::Of<String>,
+    /// Days that Performance Insights keeps what it measured in the instances, the autoscaled ones included: 7, 31 times 1
+    /// to 23, or 731; none turns it off.
+    #[aws("PerformanceInsightsRetentionPeriod")]
+    pub insights_days: P::Of<Option<i32>>,
+    /// The key that Performance Insights encrypts with; none leaves it to a key of AWS.
+    #[aws("PerformanceInsightsKmsKeyId")]
+    pub insights_key: P::Of<Option<Arn>>,
+    /// What the snapshot that is made when it is deleted begins with, up to 63 letters, digits and `-`; its own name and
+    /// resource id follow. None deletes it without a snapshot.
+    #[aws(none)]
+    pub final_snapshot: P::Of<Option<String>>,
+}
+
+/// Outputs of a cluster.
+#[derive(Clone, Debug, Record)]
+pub struct ClusterOutputs<P: Phase> {
+    /// Its name.
+    #[named]
+    pub id: P::Of<String>,
+    /// Its ARN.
+    #[named]
+    pub arn: P::Of<Arn>,
+    /// The host name that leads to the writer.
+    pub endpoint: P::Of<String>,
+    /// The host name that leads to the readers, or to the writer while there is none.
+    pub reader_endpoint: P::Of<String>,
+    /// The port of both.
+    pub port: P::Of<u16>,
+    /// The ARN of the secret that holds the master user's name and password.
+    pub secret_arn: P::Of<Arn>,
+    /// Its id that no other cluster ever has, `cluster-…`.
+    pub resource_id: P::Of<String>,
+}
+
+impl Reconcile for Cluster {
+    const KIND: &'static str = "rds.cluster";
+    const DOC: &'static str = "An Aurora cluster: its storage, its endpoints and its master user.";
+    const CLOUDFORMATION: Option<&'static str> = Some("AWS::RDS::DBCluster");
+    const ACTIONS: &'static [&'static str] = &[
+        "rds:AddTagsToResource",
+        "rds:CreateDBCluster",
+        "rds:CreateDBClusterSnapshot",
+        "rds:DeleteDBCluster",
+        "rds:DeleteDBInstance",
+        "rds:DescribeDBClusters",
+        "rds:DescribeDBInstances",
+        "rds:DisableHttpEndpoint",
+        "rds:EnableHttpEndpoint",
+        "rds:ModifyDBCluster",
+        "rds:RemoveTagsFromResource",
+        // RDS uses the caller's rights to the keys and to make the secret.
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:GenerateDataKey",
+        "secretsmanager:CreateSecret",
+        "secretsmanager:TagResource",
+    ];
+    const ORDER: Order = Order::DeleteFirst;
+    // Without instances it is there in a minute. An upgrade of the engine, or a deletion that waits for autoscaled
+    // readers, takes much longer.
+    const PACE: Pace = Pace::seconds(90, 10, 5400);
+    type Cloud = Aws;
+    type Spec<P: Phase> = ClusterSpec<P>;
+    type Outputs<P: Phase> = ClusterOutputs<P>;
+
+    fn identity(spec: &ClusterSpec<Resolved>) -> Option<Id> {
+        Some(Id::new(&spec.name))
+    }
+
+    async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
+        let mut found = Vec::new();
+        let mut pages = cloud.rds.describe_db_clusters().into_paginator().items().send();
+        while let Some(cluster) = pages.next().await {
+            let seen = observe(&cluster.sent()?);
+            found.extend(seen.filter(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags))));
+        }
+        Ok(found)
+    }
+
+    async fn create(cloud: &Aws, spec: &ClusterSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
+        let mut tags = creation.tags.clone();
+        tags.extend(final_snapshot_tag(spec));
+        let request = cloud.rds.create_db_cluster().db_cluster_identifier(&spec.name).set_tags(to_tags(&tags));
+        let request = request.engine(&spec.engine).engine_version(&spec.engine_version);
+        let request = request.database_name(&spec.database).master_username(&spec.master_user);
+        let request = request.manage_master_user_password(true);
+        let request = request.set_master_user_secret_kms_key_id(text(spec.secret_key.as_ref()));
+        let request = request.storage_encrypted(spec.storage_encrypted).set_kms_key_id(text(spec.kms_key.as_ref()));
+        let request = request.db_subnet_group_name(&spec.subnet_group);
+        let request = request.db_cluster_parameter_group_name(&spec.parameter_group);
+        let request = request.set_vpc_security_group_ids(security_groups(spec));
+        let request = request.backup_retention_period(spec.backup_retention_days);
+        let request = request.set_preferred_backup_window(spec.backup_window.clone());
+        let request = request.set_preferred_maintenance_window(spec.maintenance_window.clone());
+        let request = request.deletion_protection(spec.deletion_protection).enable_http_endpoint(spec.data_api);
+        let request = request.enable_iam_database_authentication(spec.iam_authentication);
+        let request = request.copy_tags_to_snapshot(spec.copy_tags_to_snapshot);
+        let request = request.set_enable_cloudwatch_logs_exports(Some(spec.logs.iter().cloned().collect()));
+        let request = request.database_insights_mode(DatabaseInsightsMode::from(spec.insights_mode.as_str()));
+        let request = request.enable_performance_insights(spec.insights_days.is_some());
+        let request = request.set_performance_insights_retention_period(spec.insights_days);
+        let key = spec.insights_key.as_ref().filter(|_| spec.insights_days.is_some());
+        request.set_performance_insights_kms_key_id(text(key)).send().await.sent()?;
+        Ok(Id::new(&spec.name))
+    }
+
+    async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
+        let wanted = step.wanted;
+        if step.changes(&["final_snapshot"]) {
+            retag(cloud, arn(cloud, step.id).await?.as_deref(), &final_snapshot_tag(wanted), &[]).await?;
+        }
+        // Only these two calls change it in a cluster that is not serverless.
+        if step.changes(&["data_api"]) {
+            let arn = arn(cloud, step.id).await?;
+            return match wanted.data_api {
+                true => cloud.rds.enable_http_endpoint().set_resource_arn(arn).send().await.sent().map(drop),
+                false => cloud.rds.disable_http_endpoint().set_resource_arn(arn).send().await.sent().map(drop),
+            };
+        }
+        let request = cloud.rds.modify_db_cluster().db_cluster_identifier(step.id.as_str()).apply_immediately(true);
+        if step.changes(&["engine_version"]) {
+            let request = request.engine_version(&wanted.engine_version);
+            let upgrade = step.seen.engine_version.as_deref().and_then(|seen| next_major(seen, &wanted.engine_version));
+            // Groups of the old family do not fit: the cluster's has to come along, and the instances get the default
+            // until their own update gives them the right one.
+            let Some(major) = upgrade else { return request.send().await.sent().map(drop) };
+            let request = request.allow_major_version_upgrade(true);
+            let request = request.db_cluster_parameter_group_name(&wanted.parameter_group);
+            let request = request.db_instance_parameter_group_name(format!("default.{}{major}", wanted.engine));
+            return request.send().await.sent().map(drop);
+        }
+        let mut any = false;
+        let mut on = |fields: &[&str]| {
+            let changes = step.changes(fields);
+            any |= changes;
+            changes
+        };
+        let mut request = request;
+        if on(&["secret_key"]) {
+            let key = text(wanted.secret_key.as_ref());
+            request = request.manage_master_user_password(true).set_master_user_secret_kms_key_id(key);
+        }
+        if on(&["parameter_group"]) {
+            request = request.db_cluster_parameter_group_name(&wanted.parameter_group);
+        }
+        if on(&["security_groups"]) {
+            request = request.set_vpc_security_group_ids(security_groups(wanted));
+        }
+        if on(&["backup_retention_days"]) {
+            request = request.backup_retention_period(wanted.backup_retention_days);
+        }
+        if on(&["backup_window"]) {
+            request = request.set_preferred_backup_window(wanted.backup_window.clone());
+        }
+        if on(&["maintenance_window"]) {
+            request = request.set_preferred_maintenance_window(wanted.maintenance_window.clone());
+        }
+        if on(&["deletion_protection"]) {
+            request = request.deletion_protection(wanted.deletion_protection);
+        }
+        if on(&["iam_authentication"]) {
+            request = request.enable_iam_database_authentication(wanted.iam_authentication);
+        }
+        if on(&["copy_tags_to_snapshot"]) {
+            request = request.copy_tags_to_snapshot(wanted.copy_tags_to_snapshot);
+        }
+        if on(&["logs"]) {
+            request = request.cloudwatch_logs_export_configuration(log_changes(wanted, step.seen));
+        }
+        if on(&["insights_mode", "insights_days", "insights_key"]) {
+            request = request.database_insights_mode(DatabaseInsightsMode::from(wanted.insights_mode.as_str()));
+            request = request.enable_performance_insights(wanted.insights_days.is_some());
+            request = request.set_performance_insights_retention_period(wanted.insights_days);
+            let key = wanted.insights_key.as_ref().filter(|_| wanted.insights_days.is_some());
+            request = request.set_performance_insights_kms_key_id(text(key));
+        }
+        if any { request.send().await.sent().map(drop) } else { Ok(()) }
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
+        retag(cloud, arn(cloud, id).await?.as_deref(), set, remove).await
+    }
+
+    async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        let Some(cluster) = describe(cloud, id).await? else { return Ok(()) };
+        if cluster.status() == Some("deleting") {
+            return Ok(());
+        }
+        if delete_autoscaled(cloud, id).await? {
+            let message = "readers that the autoscaler added are being deleted first";
+            return Err(CallError::local("rds:DeleteDBCluster", "ReadersLeft", message, Class::Busy));
+        }
+        let request = cloud.rds.delete_db_cluster().db_cluster_identifier(id.as_str());
+        let snapshot = snapshot_name(&cluster);
+        let request = request.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot);
+        request.send().await.sent().map(drop)
+    }
+
+    fn protection(spec: &ClusterSpec<Observed>) -> Option<&'static str> {
+        (spec.deletion_protection == Some(true)).then_some("deletion protection")
+    }
+
+    async fn unprotect(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        let request = cloud.rds.modify_db_cluster().db_cluster_identifier(id.as_str());
+        request.deletion_protection(false).apply_immediately(true).send().await.sent().map(drop)
+    }
+
+    fn tolerate(wanted: &ClusterSpec<Observed>, seen: &mut ClusterSpec<Observed>) {
+        let versions = wanted.engine_version.as_deref().zip(seen.engine_version.as_deref());
+        if versions.is_some_and(|(wanted, seen)| is_patched(wanted, seen)) {
+            seen.engine_version.clone_from(&wanted.engine_version);
+        }
+        let left_to_aws = |wanted: &Option<Option<Arn>>| *wanted == Some(None);
+        // A password that RDS does not manage shows as an empty key, and that is a difference always.
+        if left_to_aws(&wanted.secret_key) && seen.secret_key != Some(Some(Arn::new(""))) {
+            seen.secret_key = Some(None);
+        }
+        if left_to_aws(&wanted.kms_key) {
+            seen.kms_key = Some(None);
+        }
+        if left_to_aws(&wanted.insights_key) || wanted.insights_days == Some(None) {
+            seen.insights_key.clone_from(&wanted.insights_key);
+        }
+        if wanted.backup_window == Some(None) {
+            seen.backup_window = Some(None);
+        }
+        if wanted.maintenance_window == Some(None) {
+            seen.maintenance_window = Some(None);
+        }
+    }
+
+    fn judge(field: &str, before: &ClusterSpec<Observed>, after: &ClusterSpec<Observed>) -> Option<Verdict> {
+        let refuse = |reason: String| Some(Verdict { change: Change::Refuse, reason });
+        match field {
+            "engine_version" => {
+                let (from, to) = (before.engine_version.as_deref()?, after.engine_version.as_deref()?);
+                let (old, new) = (version(from)?, version(to)?);
+                if new < old {
+                    refuse(format!("RDS does not take a cluster from {from} back to {to}"))
+                } else if new.0 > old.0 + 1 {
+                    refuse(format!(
+                        "one major version at a time: go from {from} to {} first, then on to {to}",
+                        old.0 + 1
+                    ))
+                } else {
+                    None
+                }
+            }
+            "secret_key" if before.secret_key != Some(Some(Arn::new(""))) => {
+                refuse("RDS does not change the key of a secret that it manages".to_owned())
+            }
+            "insights_key" if before.insights_days.is_some_and(|days| days.is_some()) => {
+                refuse("RDS does not change the key of Performance Insights while it is on".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+async fn describe(cloud: &Aws, id: &Id) -> Result<Option<DbCluster>, CallError> {
+    let answer = cloud.rds.describe_db_clusters().db_cluster_identifier(id.as_str()).send().await.found()?;
+    Ok(answer.and_then(|answer| answer.db_clusters?.into_iter().next()))
+}
+
+async fn arn(cloud: &Aws, id: &Id) -> Result<Option<String>, CallError> {
+    Ok(describe(cloud, id).await?.and_then(|cluster| cluster.db_cluster_arn))
+}
+
+/// Deletes the readers that the autoscaler left. Whether there are any, deleting ones included. An instance that somebody
+/// else added is not touched: RDS refuses to delete the cluster as long as it has it.
+async fn delete_autoscaled(cloud: &Aws, cluster: &Id) -> Result<bool, CallError> {
+    let filter = Filter::builder().name("db-cluster-id").values(cluster.as_str()).build();
+    let mut pages = cloud.rds.describe_db_instances().filters(filter).into_paginator().items().send();
+    let mut any = false;
+    while let Some(instance) = pages.next().await {
+        let Some(instance) = instance.found()? else { break };
+        let ours = instance.db_cluster_identifier() == Some(cluster.as_str()) && is_autoscaled(&instance);
+        let Some(name) = instance.db_instance_identifier().filter(|_| ours) else { continue };
+        any = true;
+        if instance.db_instance_status() != Some("deleting") {
+            let request = cloud.rds.delete_db_instance().db_instance_identifier(name).skip_final_snapshot(true);
+            match request.send().await.sent() {
+                // It is still being made; the next attempt takes it.
+                Err(error) if error.class != Class::Busy && error.class != Class::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+    }
+    Ok(any)
+}
+
+fn text(arn: Option<&Arn>) -> Option<String> {
+    arn.map(ToString::to_string)
+}
+
+fn security_groups(spec: &ClusterSpec<Resolved>) -> Option<Vec<String>> {
+    Some(spec.security_groups.iter().map(ToString::to_string).collect())
+}
+
+fn final_snapshot_tag(spec: &ClusterSpec<Resolved>) -> Tags {
+    let value = spec.final_snapshot.as_deref().unwrap_or(NO_SNAPSHOT);
+    Tags::from([(TAG_FINAL_SNAPSHOT.to_owned(), value.to_owned())])
+}
+
+/// The name of the final snapshot, unique because the resource id is; `None` when there shall be none.
+fn snapshot_name(cluster: &DbCluster) -> Option<String> {
+    let tag = cluster.tag_list().iter().find(|tag| tag.key() == Some(TAG_FINAL_SNAPSHOT));
+    let prefix = tag.and_then(|tag| tag.value()).filter(|prefix| !prefix.is_empty()).unwrap_or("final");
+    let resource = cluster.db_cluster_resource_id().unwrap_or_default().to_lowercase();
+    let name = [prefix, cluster.db_cluster_identifier().unwrap_or_default(), resource.trim_start_matches("cluster-")];
+    (prefix != NO_SNAPSHOT).then(|| name.join("-").trim_end_matches('-').to_owned())
+}
+
+/// The call merges: what is wanted and off is turned on, what is on and not wanted is turned off.
+fn log_changes(wanted: &ClusterSpec<Resolved>, seen: &ClusterSpec<Observed>) -> CloudwatchLogsExportConfiguration {
+    let seen = seen.logs.clone().unwrap_or_default();
+    CloudwatchLogsExportConfiguration::builder()
+        .set_enable_log_types(Some(wanted.logs.difference(&seen).cloned().collect()))
+        .set_disable_log_types(Some(seen.difference(&wanted.logs).cloned().collect()))
+        .build()
+}
+
+/// Major and minor version of `17.5`; the minor of `17` is 0.
+fn version(text: &str) -> Option<(u32, u32)> {
+    let mut parts = text.split('.');
+    let major = parts.next()?.parse().ok()?;
+    Some((major, parts.next().map_or(Some(0), |minor| minor.parse().ok())?))
+}
+
+/// The major version that an upgrade leads to; `None` when it stays.
+fn next_major(from: &str, to: &str) -> Option<u32> {
+    let (from, to) = (version(from)?.0, version(to)?.0);
+    (to > from).then_some(to)
+}
+
+/// Whether AWS runs the wanted major version with its own, newer minor version.
+fn is_patched(wanted: &str, seen: &str) -> bool {
+    version(wanted).zip(version(seen)).is_some_and(|(wanted, seen)| seen.0 == wanted.0 && seen.1 > wanted.1)
+}
+
+/// The logs that are exported once what was asked for has happened.
+fn logs(cluster: &DbCluster) -> BTreeSet<String> {
+    let pending = cluster.pending_modified_values().and_then(|pending| pending.pending_cloudwatch_logs_exports());
+    let mut logs: BTreeSet<String> = cluster.enabled_cloudwatch_logs_exports().iter().cloned().collect();
+    logs.extend(pending.map(PendingCloudwatchLogsExports::log_types_to_enable).unwrap_or_default().iter().cloned());
+    for log in pending.map(PendingCloudwatchLogsExports::log_types_to_disable).unwrap_or_default() {
+        logs.remove(log);
+    }
+    logs
+}
+
+fn observe(cluster: &DbCluster) -> Option<Observation<Cluster>> {
+    let name = cluster.db_cluster_identifier()?;
+    let mut tags = tags(cluster.tag_list());
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    let groups = cluster.vpc_security_groups().iter().filter(|group| group.status() != Some("removing"));
+    let pending = cluster.pending_modified_values();
+    Some(Observation {
+        id: Id::new(name),
+        readiness: match cluster.status() {
+            Some("available" | "backing-up") | None => Readiness::Ready,
+            // Never broken: a replacement would lose the data. A key that cannot be used now may be usable again.
+            Some(state) => Readiness::Busy(state.to_owned()),
+        },
+        spec: ClusterSpec {
+            name: Some(name.to_owned()),
+            engine: owned(cluster.engine()),
+            engine_version: owned(pending.and_then(|pending| pending.engine_version()).or(cluster.engine_version())),
+            database: owned(cluster.database_name()),
+            master_user: owned(cluster.master_username()),
+            // Without a secret the password is not managed. That reads as an empty key, which no setting is.
+            secret_key: Some(match cluster.master_user_secret() {
+                Some(secret) => secret.kms_key_id().map(Arn::new),
+                None => Some(Arn::new("")),
+            }),
+            storage_encrypted: cluster.storage_encrypted(),
+            kms_key: Some(cluster.kms_key_id().map(Arn::new)),
+            subnet_group: owned(cluster.db_subnet_group()),
+            parameter_group: owned(cluster.db_cluster_parameter_group()),
+            security_groups: Some(
+                groups.filter_map(|group| group.vpc_security_group_id().map(SecurityGroupId::new)).collect(),
+            ),
+            backup_retention_days: pending
+                .and_then(|pending| pending.backup_retention_period())
+                .or(cluster.backup_retention_period()),
+            backup_window: Some(owned(cluster.preferred_backup_window())),
+            maintenance_window: Some(owned(cluster.preferred_maintenance_window())),
+            deletion_protection: Some(cluster.deletion_protection().unwrap_or_default()),
+            logs: Some(logs(cluster)),
+            data_api: Some(cluster.http_endpoint_enabled().unwrap_or_default()),
+            iam_authentication: pending
+                .and_then(|pending| pending.iam_database_authentication_enabled())
+                .or(Some(cluster.iam_database_authentication_enabled().unwrap_or_default())),
+            copy_tags_to_snapshot: Some(cluster.copy_tags_to_snapshot().unwrap_or_default()),
+            insights_mode: cluster.database_insights_mode().map(ToString::to_string),
+            insights_days: cluster
+                .performance_insights_enabled()
+                .map(|on| on.then(|| cluster.performance_insights_retention_period().unwrap_or(7))),
+            insights_key: cluster
+                .performance_insights_enabled()
+                .map(|_| cluster.performance_insights_kms_key_id().map(Arn::new)),
+            // Without the tag it reads as an empty name, which no setting is: so the tag is written again.
+            final_snapshot: Some(match tags.remove(TAG_FINAL_SNAPSHOT).unwrap_or_default() {
+                prefix if prefix == NO_SNAPSHOT => None,
+                prefix => Some(prefix),
+            }),
+        },
+        tags: Some(tags),
+        outputs: outputs(cluster),
+    })
+}
+
+fn outputs(cluster: &DbCluster) -> Option<ClusterOutputs<Resolved>> {
+    Some(ClusterOutputs {
+        id: cluster.db_cluster_identifier()?.to_owned(),
+        arn: Arn::new(cluster.db_cluster_arn()?),
+        endpoint: cluster.endpoint()?.to_owned(),
+        reader_endpoint: cluster.reader_endpoint()?.to_owned(),
+        port: cluster.port()?.try_into().ok()?,
+        secret_arn: Arn::new(cluster.master_user_secret()?.secret_arn()?),
+        resource_id: cluster.db_cluster_resource_id()?.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_rds::types::{ClusterPendingModifiedValues, MasterUserSecret, Tag, VpcSecurityGroupMembership};
+    use serde_json::json;
+
+    fn cluster(snapshot: Option<&str>) -> DbCluster {
+        let pending = PendingCloudwatchLogsExports::builder().log_types_to_enable("postgresql").build();
+        DbCluster::builder()
+            .db_cluster_identifier("c")
+            .db_cluster_arn("arn:c")
+            .db_cluster_resource_id("cluster-ABC")
+            .engine("aurora-postgresql")
+            .engine_version("16.8")
+            .status("available")
+            .database_name("fintech")
+            .master_username("fintechadmin")
+            .master_user_secret(MasterUserSecret::builder().secret_arn("arn:s").kms_key_id("arn:k").build())
+            .storage_encrypted(true)
+            .kms_key_id("arn:k")
+            .db_subnet_group("g")
+            .db_cluster_parameter_group("p")
+            .vpc_security_groups(
+                VpcSecurityGroupMembership::builder().vpc_security_group_id("sg-1").status("active").build(),
+            )
+            .backup_retention_period(1)
+            .preferred_backup_window("07:00-07:30")
+            .preferred_maintenance_window("sun:08:00-sun:08:30")
+            .deletion_protection(true)
+            .http_endpoint_enabled(true)
+            .copy_tags_to_snapshot(true)
+            .database_insights_mode(DatabaseInsightsMode::Standard)
+            .performance_insights_enabled(true)
+            .performance_insights_retention_period(7)
+            .performance_insights_kms_key_id("arn:k")
+            .pending_modified_values(
+                ClusterPendingModifiedValues::builder()
+                    .pending_cloudwatch_logs_exports(pending)
+                    .backup_retention_period(35)
+                    .build(),
+            )
+            .endpoint("c.cluster-1")
+            .reader_endpoint("c.cluster-ro-1")
+            .port(5432)
+            .tag_list(Tag::builder().key("Name").value("c").build())
+            .set_tag_list(snapshot.map(|value| vec![Tag::builder().key(TAG_FINAL_SNAPSHOT).value(value).build()]))
+            .build()
+    }
+
+    #[test]
+    fn a_cluster_is_read_as_aws_shows_it() {
+        let seen = observe(&cluster(Some("final"))).unwrap();
+        assert_eq!(seen.readiness, Readiness::Ready);
+        assert_eq!(seen.tags.unwrap(), Tags::new());
+        assert_eq!(
+            seen.spec.to_json(),
+            json!({
+                "name": "c", "engine": "aurora-postgresql", "engine_version": "16.8", "database": "fintech",
+                "master_user": "fintechadmin", "secret_key": "arn:k", "storage_encrypted": true, "kms_key": "arn:k",
+                "subnet_group": "g", "parameter_group": "p", "security_groups": ["sg-1"], "backup_retention_days": 35,
+                "backup_window": "07:00-07:30", "maintenance_window": "sun:08:00-sun:08:30",
+                "deletion_protection": true, "logs": ["postgresql"], "data_api": true, "iam_authentication": false,
+                "copy_tags_to_snapshot": true, "insights_mode": "standard", "insights_days": 7,
+                "insights_key": "arn:k", "final_snapshot": "final",
+            })
+        );
+        let outputs = seen.outputs.unwrap();
+        assert_eq!((outputs.secret_arn.as_str(), outputs.port), ("arn:s", 5432));
+    }
+
+    #[test]
+    fn a_cluster_is_never_broken() {
+        let state = "inaccessible-encryption-credentials-recoverable";
+        let seen = observe(&DbCluster::builder().db_cluster_identifier("c").status(state).build()).unwrap();
+        assert_eq!(seen.readiness, Readiness::Busy(state.to_owned()));
+    }
+
+    #[test]
+    fn the_final_snapshot_has_a_name_of_its_own_unless_it_is_declined() {
+        assert_eq!(snapshot_name(&cluster(Some("last"))).unwrap(), "last-c-abc");
+        assert_eq!(snapshot_name(&cluster(None)).unwrap(), "final-c-abc");
+        assert_eq!(snapshot_name(&cluster(Some(NO_SNAPSHOT))), None);
+        assert_eq!(observe(&cluster(Some(NO_SNAPSHOT))).unwrap().spec.final_snapshot, Some(None));
+        // Without the tag there is a difference from every setting.
+        assert_eq!(observe(&cluster(None)).unwrap().spec.final_snapshot, Some(Some(String::new())));
+    }
+
+    #[test]
+    fn versions_go_up() {
+        let before = observe(&cluster(None)).unwrap().spec;
+        let verdict = |version: &str| {
+            let after = ClusterSpec { engine_version: Some(version.to_owned()), ..before.clone() };
+            Cluster::judge("engine_version", &before, &after)
+        };
+        assert_eq!(verdict("16.9"), None);
+        assert_eq!(verdict("17.5"), None);
+        for version in ["15.9", "16.7", "18.1"] {
+            assert_eq!(verdict(version).unwrap().change, Change::Refuse, "{version}");
+        }
+        assert_eq!(next_major("16.8", "17.5"), Some(17));
+        assert_eq!(next_major("16.8", "16.9"), None);
+    }
+
+    #[test]
+    fn what_aws_chooses_is_no_difference() {
+        let mut seen = observe(&cluster(Some("final"))).unwrap().spec;
+        let mut wanted = seen.clone();
+        wanted.engine_version = Some("16.6".to_owned());
+        wanted.backup_window = Some(None);
+        wanted.maintenance_window = Some(None);
+        wanted.insights_key = Some(None);
+        Cluster::tolerate(&wanted, &mut seen);
+        assert_eq!(seen.to_json(), wanted.to_json());
+    }
+
+    #[test]
+    fn a_password_that_rds_does_not_manage_is_a_difference() {
+        let mut seen = observe(&DbCluster::builder().db_cluster_identifier("c").build()).unwrap().spec;
+        let wanted = ClusterSpec { secret_key: Some(None), ..seen.clone() };
+        assert_eq!(Cluster::judge("secret_key", &seen, &wanted), None);
+        Cluster::tolerate(&wanted, &mut seen);
+        assert_ne!(seen.secret_key, wanted.secret_key);
+    }
+}

@@ -1,0 +1,87 @@
+//! Application Auto Scaling: what is scaled, and by what rule.
+
+mod policy;
+mod target;
+
+pub use policy::{Policy, PolicyOutputs, PolicySpec};
+pub use target::{Target, TargetOutputs, TargetSpec};
+
+use crate::{Aws, error::Sent};
+use aws_sdk_applicationautoscaling::types::{ScalableTarget, ServiceNamespace};
+use bedplate_model::{CallError, Id, Tags, Which};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The services in which a search looks: those that the platform scales. Lists are per service.
+const NAMESPACES: [&str; 2] = ["dynamodb", "rds"];
+
+/// AWS takes up to 50 resources in one call.
+const RESOURCES: usize = 50;
+
+/// The id of a target.
+fn target_id(namespace: &str, resource: &str, dimension: &str) -> Id {
+    Id::new(format!("{namespace}|{resource}|{dimension}"))
+}
+
+/// Namespace, resource and dimension of an id, and the policy's name if it has one.
+fn parts(id: &Id) -> [&str; 4] {
+    let mut parts = id.as_str().splitn(4, '|');
+    std::array::from_fn(|_| parts.next().unwrap_or_default())
+}
+
+/// The targets that ids (of targets or of policies) name, or that the stack owns, each with its tags.
+async fn targets(cloud: &Aws, which: Which<'_>) -> Result<Vec<(ScalableTarget, Tags)>, CallError> {
+    let mut asked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    match which {
+        Which::Owned(_) => asked.extend(NAMESPACES.map(|namespace| (namespace, BTreeSet::new()))),
+        Which::Ids(ids) => {
+            for [namespace, resource, ..] in ids.iter().map(parts) {
+                asked.entry(namespace).or_default().insert(resource);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for (namespace, resources) in asked {
+        let resources: Vec<String> = resources.into_iter().map(str::to_owned).collect();
+        // No resources at all mean all of them.
+        let portions = if resources.is_empty() { vec![None] } else { resources.chunks(RESOURCES).map(Some).collect() };
+        for portion in portions {
+            let request =
+                cloud.scaling.describe_scalable_targets().service_namespace(ServiceNamespace::from(namespace));
+            let request = request.set_resource_ids(portion.map(<[_]>::to_vec));
+            let mut pages = request.into_paginator().items().send();
+            while let Some(target) = pages.next().await {
+                let target = target.sent()?;
+                let Some(tags) = tags(cloud, target.scalable_target_arn()).await? else { continue };
+                let owned = which.covers(&id_of(&target), &tags);
+                if owned || matches!(which, Which::Ids(_)) {
+                    found.push((target, tags));
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn id_of(target: &ScalableTarget) -> Id {
+    target_id(target.service_namespace().as_str(), target.resource_id(), target.scalable_dimension().as_str())
+}
+
+/// The tags of a target; `None` when it is gone.
+async fn tags(cloud: &Aws, arn: Option<&str>) -> Result<Option<Tags>, CallError> {
+    let Some(arn) = arn else { return Ok(Some(Tags::new())) };
+    let answer = cloud.scaling.list_tags_for_resource().resource_arn(arn).send().await.found()?;
+    let tags = answer.map(|answer| answer.tags.unwrap_or_default().into_iter());
+    Ok(tags.map(|tags| tags.filter(|(key, _)| !key.starts_with("aws:")).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_have_parts() {
+        let id = target_id("rds", "cluster:c", "rds:cluster:ReadReplicaCount");
+        assert_eq!(parts(&id), ["rds", "cluster:c", "rds:cluster:ReadReplicaCount", ""]);
+        assert_eq!(parts(&Id::new("rds|cluster:c|d|p"))[3], "p");
+    }
+}
