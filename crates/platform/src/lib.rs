@@ -6,9 +6,16 @@
 pub mod choices;
 pub mod config;
 
+mod cache;
 mod cluster;
+mod costs;
+mod database;
+mod monitoring;
 mod network;
+mod secrets;
 mod security;
+mod sessions;
+mod storage;
 
 #[cfg(test)]
 mod tests;
@@ -48,12 +55,29 @@ pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
 
     let key = security::key(&mut layers);
     let network = network::declare(&mut layers, &key.arn);
-    security::declare(&mut layers);
+    security::service_linked_roles(&mut layers);
+
+    let secrets = secrets::declare(&mut layers, &key.arn);
+    let database = config.database.enabled.then(|| database::declare(&mut layers, &network, &key.arn));
+    if config.cache.enabled {
+        cache::declare(&mut layers, &network, &secrets, &key.arn);
+    }
+    let table = config.sessions.enabled.then(|| sessions::declare(&mut layers, &key.arn));
+    let bucket = storage::declare(&mut layers, &key.arn);
+    let topic = costs::topic(&mut layers, &key.arn);
+    costs::declare(&mut layers, &topic);
+    monitoring::declare(&mut layers, &network, &topic);
+
     if config.cluster.enabled {
         let roles = security::cluster_roles(&mut layers);
         let cluster = cluster::declare(&mut layers, &network, &roles, &key.arn);
         network::cluster_rules(&mut layers, &network, &cluster.security_group);
-        security::application(&mut layers, &cluster, &key.arn);
+        let belongings = security::Belongings {
+            secrets: secrets.arns.into_iter().chain(database.map(|database| database.secret_arn)).collect(),
+            table: table.map(|table| table.arn),
+            bucket: bucket.arn,
+        };
+        security::application(&mut layers, &cluster, &belongings, &key.arn);
     } else {
         network::app_rules(&mut layers, &network);
     }

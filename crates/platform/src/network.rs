@@ -19,8 +19,10 @@ use std::collections::BTreeSet;
 pub(crate) struct Network {
     vpc: Input<VpcId>,
     pub(crate) app_subnets: Vec<Input<SubnetId>>,
-    database: Input<SecurityGroupId>,
-    cache: Input<SecurityGroupId>,
+    pub(crate) data_subnets: Vec<Input<SubnetId>>,
+    pub(crate) nats: Vec<Input<NatGatewayId>>,
+    pub(crate) database: Input<SecurityGroupId>,
+    pub(crate) cache: Input<SecurityGroupId>,
     load_balancer: Option<Input<SecurityGroupId>>,
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn declare(layers: &mut Layers<'_>, key: &Input<Arn>) -> Network {
     let public = tier(layers, &vpc, "public", &plan.public, Some("kubernetes.io/role/elb"));
     let app = tier(layers, &vpc, "app", &plan.app, Some("kubernetes.io/role/internal-elb"));
     let data = tier(layers, &vpc, "data", &plan.data, None);
-    let private_tables = routes(layers, &vpc, &public, &app, &data);
+    let Routes { private_tables, nats } = routes(layers, &vpc, &public, &app, &data);
 
     let database = group(layers, &vpc, "database", "The database");
     let cache = group(layers, &vpc, "cache", "The cache");
@@ -67,11 +69,11 @@ pub(crate) fn declare(layers: &mut Layers<'_>, key: &Input<Arn>) -> Network {
     layers.graph.output("public_subnet_ids", &public.ids());
     layers.graph.output("app_subnet_ids", &app.ids());
     layers.graph.output("data_subnet_ids", &data.ids());
-    Network { vpc, app_subnets: app.subnets, database, cache, load_balancer }
+    Network { vpc, app_subnets: app.subnets, data_subnets: data.subnets, nats, database, cache, load_balancer }
 }
 
 /// The letter of a zone in addresses.
-fn letter(index: usize) -> char {
+pub(crate) fn letter(index: usize) -> char {
     ('a'..='z').nth(index).unwrap_or('z')
 }
 
@@ -94,14 +96,15 @@ fn tier(layers: &mut Layers<'_>, vpc: &Input<VpcId>, name: &str, ranges: &[Ipv4N
     Tier { subnets: subnets.collect() }
 }
 
-/// The ways out, and the route tables. Returns the private ones.
-fn routes(
-    layers: &mut Layers<'_>,
-    vpc: &Input<VpcId>,
-    public: &Tier,
-    app: &Tier,
-    data: &Tier,
-) -> Vec<Input<RouteTableId>> {
+/// The ways out.
+struct Routes {
+    /// Of the app and data subnets.
+    private_tables: Vec<Input<RouteTableId>>,
+    nats: Vec<Input<NatGatewayId>>,
+}
+
+/// The ways out, and the route tables.
+fn routes(layers: &mut Layers<'_>, vpc: &Input<VpcId>, public: &Tier, app: &Tier, data: &Tier) -> Routes {
     let anywhere = Ipv4Net::default();
     let gateway =
         layers.graph.add::<InternetGateway>("network/internet-gateway", InternetGatewaySpec { vpc: vpc.cast() });
@@ -134,7 +137,7 @@ fn routes(
     // Without a route to the internet, not even outwards.
     let spec = RouteTableSpec { vpc: vpc.clone(), routes: RouteTarget::routes([]), subnets: data.ids() };
     private.push(layers.graph.add::<RouteTable>("network/route-table/data", spec).id);
-    private
+    Routes { private_tables: private, nats }
 }
 
 /// The address of the route table of one zone's app subnet.

@@ -11,11 +11,6 @@ use bedplate_model::{Draft, Input, Json};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The application's secrets, apart from the database's, which RDS makes and names.
-const SECRETS: [&str; 3] = ["fintech/redis-auth", "fintech/api-keys", "fintech/encryption-key"];
-/// The table with the application's sessions.
-const SESSIONS: &str = "fintech-sessions";
-
 /// Declares the key and its alias.
 pub(crate) fn key(layers: &mut Layers<'_>) -> KeyOutputs<Draft> {
     let settings = &layers.config.security;
@@ -37,10 +32,11 @@ pub(crate) fn key(layers: &mut Layers<'_>) -> KeyOutputs<Draft> {
 }
 
 /// Who may use the key. The account's root stands for the account: everybody else in it is let in by IAM, and nobody can
-/// be locked out. CloudWatch Logs is the one service here that uses the key in its own name; the others make grants with
-/// the rights of whoever asks them.
+/// be locked out. CloudWatch Logs uses the key in its own name, and so do the services that publish to an encrypted topic;
+/// the others make grants with the rights of whoever asks them.
 fn key_policy(layers: &Layers<'_>) -> Json {
-    let root = format!("arn:{}:iam::{}:root", layers.facts.partition, layers.config.account_id);
+    let account = layers.config.account_id.as_str();
+    let root = format!("arn:{}:iam::{account}:root", layers.facts.partition);
     json!({
         "Version": "2012-10-17",
         "Statement": [
@@ -70,33 +66,47 @@ fn key_policy(layers: &Layers<'_>) -> Json {
                     "ArnLike": {"kms:EncryptionContext:aws:logs:arn": layers.arn("logs", "log-group:*")},
                 },
             },
+            {
+                // Without it the topic takes their messages, cannot encrypt them, and they are lost in silence.
+                "Sid": "AlertsOfTheAccount",
+                "Effect": "Allow",
+                "Principal": {
+                    "Service": ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com"],
+                },
+                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+            },
         ],
     })
 }
 
-/// Declares the roles of services that need no cluster, and the service-linked roles.
-pub(crate) fn declare(layers: &mut Layers<'_>) {
+/// The role with which RDS writes what enhanced monitoring measures.
+pub(crate) fn database_monitoring_role(layers: &mut Layers<'_>) -> Input<Arn> {
     // Instances by any name: those that the scaler adds are named by AWS.
     let trust = trust_from(layers, "monitoring.rds.amazonaws.com", "rds", "db:*");
-    role(layers, "rds-monitoring", trust, &["service-role/AmazonRDSEnhancedMonitoringRole"], None);
-    service_linked_roles(layers);
+    role(layers, "rds-monitoring", trust, &["service-role/AmazonRDSEnhancedMonitoringRole"], None)
 }
 
 /// AWS makes most of these when a service is first used, and the first use fails while they spread: so they come first.
-fn service_linked_roles(layers: &mut Layers<'_>) {
+pub(crate) fn service_linked_roles(layers: &mut Layers<'_>) {
     if !layers.config.security.service_linked_roles {
         return;
     }
-    let cluster: &[&str] = if layers.config.cluster.enabled { &["eks", "eks-nodegroup", "eks-fargate"] } else { &[] };
-    let others = [
-        "rds",
-        "elasticache",
-        "elasticloadbalancing",
+    let config = layers.config;
+    let (database, sessions) = (&config.database, &config.sessions);
+    let services = [
+        ("eks", config.cluster.enabled),
+        ("eks-nodegroup", config.cluster.enabled),
+        ("eks-fargate", config.cluster.enabled),
+        ("rds", database.enabled),
+        ("elasticache", config.cache.enabled),
+        ("elasticloadbalancing", true),
         // The replicas of the database and the capacity of the sessions table are scaled through these.
-        "rds.application-autoscaling",
-        "dynamodb.application-autoscaling",
+        ("rds.application-autoscaling", database.enabled && database.autoscaling.enabled),
+        ("dynamodb.application-autoscaling", sessions.enabled && sessions.autoscaling.enabled),
     ];
-    for service in cluster.iter().chain(&others) {
+    for (service, _) in services.into_iter().filter(|(_, needed)| *needed) {
         let spec = ServiceLinkedRoleSpec { service: format!("{service}.amazonaws.com").into() };
         layers.graph.add::<ServiceLinkedRole>(&service_linked_role(service), spec);
     }
@@ -159,8 +169,20 @@ pub(crate) fn cluster_roles(layers: &mut Layers<'_>) -> ClusterRoles {
     ClusterRoles { cluster, fargate, node }
 }
 
+/// What belongs to the application.
+pub(crate) struct Belongings {
+    pub(crate) secrets: Vec<Input<Arn>>,
+    pub(crate) table: Option<Input<Arn>>,
+    pub(crate) bucket: Input<Arn>,
+}
+
 /// Declares the cluster's issuer as an identity provider, and the role of the application's service account.
-pub(crate) fn application(layers: &mut Layers<'_>, cluster: &ClusterOutputs<Draft>, key: &Input<Arn>) {
+pub(crate) fn application(
+    layers: &mut Layers<'_>,
+    cluster: &ClusterOutputs<Draft>,
+    belongings: &Belongings,
+    key: &Input<Arn>,
+) {
     const AUDIENCE: &str = "sts.amazonaws.com";
     let provider = layers.graph.add::<OidcProvider>(
         "security/oidc-provider",
@@ -173,66 +195,60 @@ pub(crate) fn application(layers: &mut Layers<'_>, cluster: &ClusterOutputs<Draf
         Input::entries([(of_token(":aud"), AUDIENCE.into()), (of_token(":sub"), subject.into())]);
     let condition = json!({"StringEquals": condition});
     let trust = trust_policy(json!({"Federated": provider.arn}), "sts:AssumeRoleWithWebIdentity", condition);
-    let policy = application_policy(layers, key);
+    let policy = application_policy(layers, belongings, key);
     let role = self::role(layers, "app", trust, &[], Some(("application", policy)));
     layers.graph.output("app_role_arn", &role);
 }
 
-/// What the application may do. Secrets, table and bucket belong to layers of their own, but their names follow from the
-/// configuration, and so the role need not wait for them. The database's secret is named by RDS and added by that layer.
-fn application_policy(layers: &Layers<'_>, key: &Input<Arn>) -> Json {
-    let config = layers.config;
-    let bucket = format!(
-        "arn:{}:s3:::{}-{}-{}",
-        layers.facts.partition,
-        config.name("data-lake"),
-        config.account_id,
-        config.region
-    );
-    // Secrets Manager adds a hyphen and six random characters to a name.
-    let secrets = SECRETS.map(|name| layers.arn("secretsmanager", &format!("secret:{name}-??????")));
+/// What the application may do, and nothing else in the account.
+///
+/// The role waits for all of it, so that it names each by its ARN and no pattern stands for others to come. It loses no
+/// time by that: it waits for the cluster's issuer anyway, and of the database only for the cluster, which has its secret
+/// minutes before the first instance runs.
+fn application_policy(layers: &Layers<'_>, belongings: &Belongings, key: &Input<Arn>) -> Json {
+    let Belongings { secrets, table, bucket } = belongings;
     let services = ["dynamodb", "s3", "secretsmanager"].map(|service| layers.regional(service));
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "Secrets",
-                "Effect": "Allow",
-                "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
-                "Resource": secrets,
-            },
-            {
-                "Sid": "Key",
-                "Effect": "Allow",
-                "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
-                "Resource": key,
-                "Condition": {"StringEquals": {"kms:ViaService": services}},
-            },
-            {
-                "Sid": "Sessions",
-                "Effect": "Allow",
-                "Action": [
-                    "dynamodb:BatchGetItem",
-                    "dynamodb:BatchWriteItem",
-                    "dynamodb:ConditionCheckItem",
-                    "dynamodb:DeleteItem",
-                    "dynamodb:DescribeTable",
-                    "dynamodb:GetItem",
-                    "dynamodb:PutItem",
-                    "dynamodb:Query",
-                    "dynamodb:UpdateItem",
-                ],
-                "Resource": layers.arn("dynamodb", &format!("table/{SESSIONS}")),
-            },
-            {"Sid": "DataLake", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket},
-            {
-                "Sid": "DataLakeObjects",
-                "Effect": "Allow",
-                "Action": ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-                "Resource": format!("{bucket}/*"),
-            },
-        ],
-    })
+    let mut statements = vec![
+        json!({
+            "Sid": "Secrets",
+            "Effect": "Allow",
+            "Action": ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"],
+            "Resource": secrets,
+        }),
+        json!({
+            "Sid": "Key",
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": key,
+            "Condition": {"StringEquals": {"kms:ViaService": services}},
+        }),
+        json!({"Sid": "DataLake", "Effect": "Allow", "Action": "s3:ListBucket", "Resource": bucket}),
+        json!({
+            "Sid": "DataLakeObjects",
+            "Effect": "Allow",
+            "Action": ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            "Resource": Input::join([bucket.cast(), "/*".into()]),
+        }),
+    ];
+    if let Some(table) = table {
+        statements.push(json!({
+            "Sid": "Sessions",
+            "Effect": "Allow",
+            "Action": [
+                "dynamodb:BatchGetItem",
+                "dynamodb:BatchWriteItem",
+                "dynamodb:ConditionCheckItem",
+                "dynamodb:DeleteItem",
+                "dynamodb:DescribeTable",
+                "dynamodb:GetItem",
+                "dynamodb:PutItem",
+                "dynamodb:Query",
+                "dynamodb:UpdateItem",
+            ],
+            "Resource": table,
+        }));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// Lets a service assume a role, and only for a resource of this account: otherwise anybody could name the role in a

@@ -82,6 +82,16 @@ fn five_lines_give_these_settings() {
     insta::assert_json_snapshot!("outputs", graph.outputs());
 }
 
+/// Every layer with as little as it can have.
+const LEAST: &str = r#"
+database = { readers = 0, insights = "off", monitoring_interval_seconds = 0, log_types = [], autoscaling.enabled = false }
+cache = { nodes = 1, automatic_failover = false, multi_az = false, snapshot_retention_days = 0 }
+sessions = { stream = "OFF", point_in_time_recovery = false, autoscaling.enabled = false }
+storage = { prefixes = [], access_logs = false, archive.enabled = false, tiering.enabled = false }
+monitoring = { dashboard = false, alarms.enabled = false }
+costs = { email_subscription = false, service_budgets = {}, budgets_to_topic = false, anomaly_detection = false }
+"#;
+
 /// Configurations that between them declare everything there is.
 const SHAPES: &[&str] = &[
     "",
@@ -90,6 +100,9 @@ const SHAPES: &[&str] = &[
     "[cluster]\nenabled = false\n",
     "[security]\nservice_linked_roles = false\n[cluster]\nfargate_namespaces = []\n[cluster.load_balancer]\nenabled = false\n",
     "[cluster]\npublic_access_cidrs = [\"203.0.113.0/24\"]\n[cluster.node_group]\nmin = 0\ndesired = 0\n",
+    "environment = \"development\"\n",
+    "database.enabled = false\ncache.enabled = false\nsessions.enabled = false\ncluster.enabled = false\n",
+    LEAST,
 ];
 
 #[test]
@@ -201,8 +214,8 @@ fn the_data_tiers_do_not_wait_for_the_cluster() {
     let cluster = Address::new("cluster/cluster").unwrap();
     for (address, node) in graph.iter() {
         let needs = graph.with_dependencies(BTreeSet::from([address.clone()])).contains(&cluster);
-        let data = address.as_str().starts_with("network/") && node.kind != "ec2.security_group_rule";
-        assert!(!(needs && data), "{address} waits for the cluster");
+        let part_of_it = ["cluster", "security"].contains(&address.layer()) || node.kind == "ec2.security_group_rule";
+        assert!(!needs || part_of_it, "{address} waits for the cluster");
     }
 }
 
@@ -233,6 +246,12 @@ fn order_that_no_data_carries() {
     assert!(waits(&graph, "cluster/cluster").contains_key("cluster/log-group"));
     assert!(waits(&graph, "network/nat/a").contains_key("network/internet-gateway"));
     assert!(waits(&graph, "network/endpoint/ecr.api").contains_key("network/rule/endpoints-from-vpc"));
+    let scaling: Vec<_> = waits(&graph, "database/scaling").into_keys().collect();
+    let role = "security/service-linked-role/rds.application-autoscaling";
+    assert_eq!(scaling, ["database/instance/1", "database/instance/2", role]);
+    let database: Vec<_> = waits(&graph, "database/cluster").into_keys().collect();
+    assert_eq!(database, ["database/log-group/postgresql", "security/service-linked-role/rds"]);
+    assert!(waits(&graph, "cache/redis").contains_key("security/service-linked-role/elasticache"));
     // Its data says so.
     assert!(references(draft(&graph, "cluster/log-group")).contains(&Address::new("security/key").unwrap()));
 }
@@ -289,10 +308,16 @@ const WILDCARDS: &[(&str, &str, &str)] = &[
         "Resource arn:aws:logs:us-east-1:797923187401:log-group:*",
         "DescribeLogGroups asks about all groups of the region; it shows names only",
     ),
+    ("security/role/app", "Resource storage/data-lake.arn/*", "the objects of the one bucket"),
     (
-        "security/role/app",
-        "Resource arn:aws:s3:::fintechglobal-data-lake-797923187401-us-east-1/*",
-        "the objects of the one bucket",
+        "storage/logs",
+        "Resource arn:aws:s3:::fintechglobal-s3-logs-797923187401-us-east-1/access-logs/*",
+        "the logs of the data lake and nothing else",
+    ),
+    (
+        "storage/logs",
+        "Resource arn:aws:s3:::fintechglobal-s3-logs-797923187401-us-east-1/load-balancer/AWSLogs/797923187401/*",
+        "the logs of the load balancer and nothing else",
     ),
 ];
 
@@ -302,7 +327,7 @@ fn policies_have_no_wildcard_without_a_reason() {
     for (address, node) in platform("").iter() {
         let mut statements = Vec::new();
         collect_statements(&resolved(&node.draft), &mut statements);
-        for statement in statements {
+        for statement in statements.into_iter().filter(|statement| statement["Effect"] == "Allow") {
             assert!(statement.get("NotAction").or(statement.get("NotResource")).is_none(), "{address}");
             assert_ne!(statement["Principal"], json!("*"), "{address}");
             for part in ["Action", "Resource"] {
@@ -355,4 +380,181 @@ fn the_application_is_known_by_its_service_account() {
             "security/oidc-provider.issuer:sub": "system:serviceaccount:fintech-prod:fintech-api",
         })
     );
+}
+
+#[test]
+fn the_application_may_use_what_is_its_own() {
+    let policy = resolved(&draft(&platform(""), "security/role/app")["inline_policies"]["application"]);
+    let resources = |sid: &str| {
+        let statements = policy["Statement"].as_array().unwrap();
+        statements.iter().find(|statement| statement["Sid"] == sid).unwrap()["Resource"].clone()
+    };
+    assert_eq!(
+        resources("Secrets"),
+        json!([
+            "secrets/redis-auth.arn",
+            "secrets/api-keys.arn",
+            "secrets/encryption-key.arn",
+            "database/cluster.secret_arn"
+        ])
+    );
+    assert_eq!(resources("Sessions"), json!("sessions/table.arn"));
+    assert_eq!(resources("DataLake"), json!("storage/data-lake.arn"));
+}
+
+/// Aurora's instances take minutes: what the application's pods need must not wait for them.
+#[test]
+fn the_application_waits_for_no_instance_of_the_database() {
+    let graph = platform("");
+    let needed = graph.with_dependencies(BTreeSet::from([Address::new("security/role/app").unwrap()]));
+    assert!(needed.contains(&Address::new("database/cluster").unwrap()));
+    assert!(needed.iter().all(|address| !address.as_str().starts_with("database/instance")), "{needed:?}");
+}
+
+#[test]
+fn without_a_data_tier_nothing_of_it_is_left() {
+    let graph = platform("database.enabled = false\ncache.enabled = false\nsessions.enabled = false\n");
+    let left = addresses(&graph);
+    for layer in ["database/", "cache/", "sessions/", "monitoring/alarm/database", "monitoring/alarm/cache"] {
+        assert!(left.iter().all(|address| !address.starts_with(layer)), "{layer} is left: {left:?}");
+    }
+    assert!(!left.contains("security/role/rds-monitoring") && !left.contains("security/service-linked-role/rds"));
+    let outputs = graph.outputs();
+    assert!(
+        ["database_endpoint", "redis_primary_endpoint", "sessions_table"].iter().all(|it| !outputs.contains_key(*it))
+    );
+    assert!(!draft(&graph, "security/role/app").to_string().contains("Sessions"));
+}
+
+#[test]
+fn production_is_protected_and_leaves_snapshots() {
+    let (production, development) = (platform(""), platform("environment = \"development\"\n"));
+    for (address, field) in [("database/cluster", "deletion_protection"), ("sessions/table", "deletion_protection")] {
+        assert_eq!(draft(&production, address)[field], true, "{address}");
+        assert_eq!(draft(&development, address)[field], false, "{address}");
+    }
+    for (address, name) in [("database/cluster", "final"), ("cache/redis", "fintechglobal-redis-cluster-final")] {
+        assert_eq!(draft(&production, address)["final_snapshot"], name, "{address}");
+        assert_eq!(draft(&development, address)["final_snapshot"], Json::Null, "{address}");
+    }
+}
+
+#[test]
+fn everything_at_rest_is_encrypted_with_the_key() {
+    let graph = platform("");
+    let key = json!({"$ref": "security/key#arn"});
+    for (address, node) in graph.iter() {
+        for field in ["kms_key", "secret_key", "insights_key", "encryption_key"] {
+            // Nobody delivers access logs into a bucket with a key of one's own.
+            let expected = if address.as_str() == "storage/logs" { &Json::Null } else { &key };
+            if let Some(value) = node.draft.get(field) {
+                assert_eq!(value, expected, "{field} of {address}");
+            }
+        }
+    }
+}
+
+#[test]
+fn buckets_are_private_and_refuse_plain_http() {
+    let graph = platform("");
+    for (address, node) in graph.iter().filter(|(_, node)| node.kind == "s3.bucket") {
+        let bucket = &node.draft;
+        assert_eq!(
+            (&bucket["public_access_blocked"], &bucket["object_ownership"]),
+            (&json!(true), &json!("BucketOwnerEnforced"))
+        );
+        let statement = &bucket["policy"]["Statement"][0];
+        assert_eq!(statement["Effect"], "Deny", "{address}");
+        assert_eq!(statement["Condition"], json!({"Bool": {"aws:SecureTransport": "false"}}), "{address}");
+    }
+    assert_eq!(draft(&graph, "storage/data-lake")["log_bucket"], json!({"$ref": "storage/logs#name"}));
+}
+
+#[test]
+fn no_object_is_under_two_transitions() {
+    let lake = draft(&platform(""), "storage/data-lake").clone();
+    let rules = lake["lifecycle"].as_object().unwrap();
+    let moving = rules.values().filter(|rule| !rule["transitions"].as_object().unwrap().is_empty());
+    let prefixes: Vec<&str> = moving.map(|rule| rule["prefix"].as_str().unwrap()).collect();
+    assert_eq!(prefixes, ["archive/", "analytics/", "processed/", "raw/"]);
+}
+
+/// Whoever publishes to the topic has to be let in twice: by the topic and by the key it is encrypted with.
+#[test]
+fn publishers_may_use_the_topic_and_the_key_for_this_account_only() {
+    let graph = platform("");
+    let services = |address: &str, action: &str| -> BTreeSet<String> {
+        let statements = draft(&graph, address)["policy"]["Statement"].as_array().unwrap();
+        let allowed = statements.iter().filter(|statement| {
+            statement["Principal"].get("Service").is_some()
+                && statement["Action"].to_string().contains(action)
+                && statement["Condition"]["StringEquals"]["aws:SourceAccount"] == "797923187401"
+        });
+        let names = allowed.flat_map(|statement| match &statement["Principal"]["Service"] {
+            Json::Array(names) => names.clone(),
+            one => vec![one.clone()],
+        });
+        names.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    let publishers = services("costs/topic", "sns:Publish");
+    assert_eq!(publishers.len(), 3);
+    assert_eq!(publishers, services("security/key", "kms:GenerateDataKey"));
+}
+
+#[test]
+fn budgets_are_those_of_the_reference() {
+    let graph = platform("");
+    let budgets = graph.iter().filter(|(_, node)| node.kind == "budgets.budget");
+    let mut lines: Vec<String> = budgets
+        .map(|(_, node)| {
+            let budget = &node.draft;
+            let percents = budget["notifications"].as_array().unwrap().iter().map(|it| it["threshold_percent"].clone());
+            format!(
+                "{} {} {} {}",
+                budget["name"],
+                budget["limit"],
+                budget["filters"],
+                json!(percents.collect::<Vec<_>>())
+            )
+        })
+        .collect();
+    lines.sort();
+    insta::assert_snapshot!(lines.join("\n"), @"");
+}
+
+#[test]
+fn every_nat_gateway_and_cache_node_has_an_alarm() {
+    let alarms = |more: &str, prefix: &str| {
+        addresses(&platform(more)).iter().filter(|it| it.starts_with(&format!("monitoring/alarm/{prefix}"))).count()
+    };
+    assert_eq!((alarms("", "nat-"), alarms("network.zones = 3\n", "nat-")), (2, 3));
+    assert_eq!((alarms("", "cache-"), alarms("cache.nodes = 4\n", "cache-")), (2, 4));
+}
+
+/// The dashboard waits for nothing, so that it is there while the rest is made.
+#[test]
+fn the_dashboard_refers_to_nothing() {
+    assert!(references(draft(&platform(""), "monitoring/dashboard")).is_empty());
+}
+
+/// A name at the longest that the configuration allows.
+#[test]
+fn long_names_fit() {
+    let text = REFERENCE.replace("fintechglobal", &"p".repeat(24)).replace("us-east-1", "ap-southeast-1");
+    let config = Config::parse(&text, "platform.toml").unwrap();
+    let graph = build(&config, &facts(2)).unwrap();
+    for (kind, field, longest) in [
+        ("s3.bucket", "name", 63),
+        ("rds.cluster", "name", 63),
+        ("rds.instance", "name", 63),
+        ("elasticache.replication_group", "id", 40),
+        ("sns.topic", "name", 256),
+        ("budgets.budget", "name", 100),
+        ("iam.role", "name", 64),
+    ] {
+        for (address, node) in graph.iter().filter(|(_, node)| node.kind == kind) {
+            let name = node.draft[field].as_str().unwrap();
+            assert!(name.len() <= longest && !name.contains("--"), "{address}: {name}");
+        }
+    }
 }

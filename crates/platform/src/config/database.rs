@@ -44,6 +44,8 @@ pub struct Database {
     pub force_tls: bool,
     /// Whether the Data API runs SQL over HTTPS, for callers outside the VPC that IAM lets in.
     pub data_api: bool,
+    /// Whether database users may sign in with IAM instead of a password.
+    pub iam_authentication: bool,
     /// How much Database Insights keeps of what the instances did.
     pub insights: Insights,
     /// How many seconds lie between two measurements of the operating system; 0 turns them off.
@@ -180,6 +182,7 @@ impl Default for Database {
             auto_minor_version_upgrade: true,
             force_tls: true,
             data_api: true,
+            iam_authentication: false,
             insights: Insights::Standard,
             monitoring_interval_seconds: MonitoringInterval(60),
             log_types: [DatabaseLog::Postgresql].into(),

@@ -173,6 +173,21 @@ impl Config {
         self.name("cluster")
     }
 
+    /// The name of the database cluster.
+    pub fn database_name(&self) -> String {
+        self.name("aurora-cluster")
+    }
+
+    /// The name of the cache.
+    pub fn cache_name(&self) -> String {
+        self.name("redis-cluster")
+    }
+
+    /// The name that ElastiCache gives a node of the cache; the first is 1.
+    pub fn cache_node(&self, number: u8) -> String {
+        format!("{}-{number:03}", self.cache_name())
+    }
+
     /// The name of the data lake's bucket, which is unique among all accounts.
     pub fn data_lake_bucket(&self) -> String {
         self.bucket("data-lake")

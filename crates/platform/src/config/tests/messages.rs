@@ -499,3 +499,10 @@ fn colour_is_for_the_terminal_only() {
     let hostile = refused("\"\\u001b[31m\" = 1\n");
     assert!(!hostile.contains('\u{1b}'), "{hostile}");
 }
+
+#[test]
+fn numbers_that_are_accepted_one_by_one() {
+    assert!(refused("database.monitoring_interval_seconds = 20\n").contains("write 30, or another of 0, 1, 5, 10"));
+    assert!(refused("costs.budget_alert_percents = [0]\n").contains("`costs.budget_alert_percents` cannot be `0`"));
+    assert!(refused("costs.budget_alert_percents = []\n").contains("write 1 to 10 of them"));
+}

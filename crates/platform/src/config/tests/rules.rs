@@ -184,3 +184,40 @@ fn tags_that_aws_or_bedplate_own() {
     error: 4 problems in `platform.toml`; nothing was touched
     "#);
 }
+
+#[test]
+fn reader_counts_that_contradict_each_other() {
+    assert_snapshot!(refused("[database]\nreaders = 4\n[database.autoscaling]\nmin = 3\nmax = 2\n"), @"");
+    config("[database]\nreaders = 6\n[database.autoscaling]\nenabled = false\n");
+}
+
+#[test]
+fn windows_that_overlap() {
+    assert_snapshot!(refused("[database]\nbackup_window = \"03:30-05:00\"\n[cache]\nmaintenance_window = \"mon:23:30-tue:03:30\"\n"), @"");
+    config("database.backup_window = \"23:00-03:59\"\n");
+}
+
+#[test]
+fn a_cache_with_nothing_to_fail_over_to() {
+    assert_snapshot!(refused("[cache]\nnodes = 1\n"), @"");
+    assert_snapshot!(refused("[cache]\nautomatic_failover = false\n"), @"");
+    config("[cache]\nnodes = 1\nautomatic_failover = false\nmulti_az = false\n");
+}
+
+#[test]
+fn capacities_that_contradict_each_other() {
+    assert_snapshot!(refused("[sessions]\nread_capacity = 3\nsort_key = \"userId\"\n"), @"");
+    assert_snapshot!(refused("[sessions.autoscaling]\nmin = 200\n"), @"");
+    config("[sessions]\nread_capacity = 3\nautoscaling.enabled = false\n");
+}
+
+#[test]
+fn storage_classes_out_of_order() {
+    assert_snapshot!(refused("[storage.archive]\ninfrequent_access_days = 160\ndeep_archive_days = 100\n[storage.tiering]\narchive_days = 200\n"), @"");
+}
+
+#[test]
+fn budgets_of_one_name() {
+    let budgets = "\"Amazon DynamoDB\" = 1\n\"AWS dynamodb\" = 2\n\"x\" = 3\n\"Amazon S3\" = 0\n";
+    assert_snapshot!(refused(&format!("[costs.service_budgets]\n{budgets}")), @"");
+}

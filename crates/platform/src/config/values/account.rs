@@ -132,6 +132,12 @@ impl Amount {
         check: amount,
     };
 
+    /// The amount as a number.
+    pub fn dollars(&self) -> f64 {
+        // Every text that the rule accepts is one.
+        self.0.parse().unwrap_or_default()
+    }
+
     /// The amount as AWS Budgets takes it, for example `5000` or `99.50`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -343,3 +343,52 @@ fn texts_are_read_as_values() {
     let certificate: CertificateArn = CertificateArn::FORMAT.example.parse().expect("an ARN");
     assert_eq!((certificate.region(), certificate.account()), ("us-east-1", "123456789012"));
 }
+
+#[test]
+fn classes_of_databases_and_caches() {
+    assert_snapshot!(rule(&DatabaseClass::FORMAT, &["db.t4g.medium"], &["", "r6g.large", "cache.r6g.large", "db.r6g", "db.R6g.large"]), @"");
+    assert_snapshot!(rule(&CacheClass::FORMAT, &["cache.t4g.micro"], &["t4g.micro", "db.t4g.micro"]), @"");
+}
+
+#[test]
+fn engine_versions() {
+    assert_snapshot!(rule(&AuroraVersion::FORMAT, &["14.9", "17.10"], &["", "16", "16.x", "16.8.1", "13.20", "v16.8"]), @"");
+    assert_snapshot!(rule(&RedisVersion::FORMAT, &["7.0"], &["7", "7.2", "6.2"]), @"");
+    assert_eq!(AuroraVersion::known("17.5").parameter_family(), "aurora-postgresql17");
+}
+
+#[test]
+fn names_in_databases() {
+    assert_snapshot!(rule(&DatabaseName::FORMAT, &["a", "Shop_1"], &["", "1a", "a-b", "postgres"]), @"");
+    assert_snapshot!(rule(&DatabaseUser::FORMAT, &["a", "Shop_1"], &["", "_a", "admin", "rdsadmin", "pg_x"]), @"");
+    assert_snapshot!(rule(&TableName::FORMAT, &["a.b", "A-b_c"], &["ab", "a/b"]), @"");
+    assert_snapshot!(rule(&AttributeName::FORMAT, &["a", "user.id"], &["", "user id"]), @"");
+}
+
+#[test]
+fn windows() {
+    let right = ["02:00-03:00", "23:30-00:30", "00:00-23:59"];
+    let wrong = ["", "02:00", "2:00-3:00", "02:00-02:59", "02:00-02:00", "24:00-25:00", "sun:02:00-sun:03:00"];
+    assert_snapshot!(rule(&DailyWindow::FORMAT, &right, &wrong), @"");
+    let right = ["sun:04:00-sun:05:00", "sun:23:30-mon:00:30", "mon:12:00-tue:11:59"];
+    let wrong =
+        ["04:00-05:00", "Sun:04:00-Sun:05:00", "sun:04:00-mon:05:00", "sun:04:00-sat:05:00", "sun:04:00-sun:04:30"];
+    assert_snapshot!(rule(&WeeklyWindow::FORMAT, &right, &wrong), @"");
+}
+
+#[test]
+fn windows_are_written_as_they_were_read() {
+    for text in ["02:00-03:00", "23:30-00:30"] {
+        assert_eq!(text.parse::<DailyWindow>().expect("a window").to_string(), text);
+    }
+    for text in ["sun:04:00-sun:05:00", "sun:23:30-mon:00:30"] {
+        assert_eq!(text.parse::<WeeklyWindow>().expect("a window").to_string(), text);
+    }
+}
+
+#[test]
+fn prefixes() {
+    assert_snapshot!(rule(&ObjectPrefix::FORMAT, &["a/", "a/b.c/"], &["", "/", "/a/", "a//b/", "a/b", "a b/"]), @"");
+    assert_snapshot!(rule(&SecretPrefix::FORMAT, &["a", "team/a"], &["", "/a", "a/", "a//b", "a b"]), @"");
+    assert_eq!(ObjectPrefix::known("raw/logs/").top(), "raw/");
+}
