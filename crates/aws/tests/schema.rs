@@ -12,12 +12,26 @@ use std::{
 };
 
 /// Fields that deliberately differ from their schema: kind, field, and why, with the source.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "logs.log_group",
-    "class",
-    "the schema lets it change, CloudWatch Logs does not: \"The value of logGroupClass can't be changed after a log \
-     group is created\" (aws-sdk-cloudwatchlogs, CreateLogGroup)",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "logs.log_group",
+        "class",
+        "the schema lets it change, CloudWatch Logs does not: \"The value of logGroupClass can't be changed after a log \
+         group is created\" (aws-sdk-cloudwatchlogs, CreateLogGroup)",
+    ),
+    (
+        "budgets.budget",
+        "name",
+        "the schema has one property for all settings: \"You can change every part of a budget except for the budgetName \
+         and the calculatedSpend\" (aws-sdk-budgets, UpdateBudget)",
+    ),
+    (
+        "budgets.budget",
+        "notifications",
+        "the schema cannot change them, the service can: it has calls that make and delete one notification \
+         (aws-sdk-budgets, CreateNotification, DeleteNotification)",
+    ),
+];
 
 #[derive(Deserialize)]
 struct Schemas {
