@@ -137,10 +137,11 @@ pub(crate) fn load_balancer_alarm(layers: &mut Layers<'_>, dimension: &Input<Str
 fn alarm(layers: &mut Layers<'_>, watch: Watch, topic: &Input<Arn>) {
     let config = layers.config;
     let settings = &config.monitoring.alarms;
-    let (threshold, comparison, missing) = match watch.threshold {
-        Threshold::Above(value) => (value, "GreaterThanThreshold", "missing"),
-        Threshold::Below(value) => (value, "LessThanThreshold", "missing"),
-        Threshold::Events(count) => (count.into(), "GreaterThanThreshold", "notBreaching"),
+    let periods = settings.periods.into();
+    let (threshold, comparison, periods, missing) = match watch.threshold {
+        Threshold::Above(value) => (value, "GreaterThanThreshold", periods, "missing"),
+        Threshold::Below(value) => (value, "LessThanThreshold", periods, "missing"),
+        Threshold::Events(count) => (count.into(), "GreaterThanThreshold", 1, "notBreaching"),
     };
     let spec = AlarmSpec {
         name: config.name(&watch.name).into(),
@@ -150,7 +151,7 @@ fn alarm(layers: &mut Layers<'_>, watch: Watch, topic: &Input<Arn>) {
         dimensions: Input::from_expression(watch.dimensions),
         statistic: watch.statistic.into(),
         period_seconds: (i32::from(settings.period_minutes) * 60).into(),
-        evaluation_periods: i32::from(settings.periods).into(),
+        evaluation_periods: periods.into(),
         threshold: threshold.into(),
         comparison: comparison.into(),
         missing_data: missing.into(),

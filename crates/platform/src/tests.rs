@@ -161,7 +161,7 @@ fn kubernetes_finds_its_subnets_by_tags() {
 #[test]
 fn counts() {
     let counts: Vec<usize> = SHAPES.iter().map(|shape| platform(shape).iter().count()).collect();
-    assert_eq!(counts, [69, 75, 52, 49, 55, 69]);
+    assert_eq!(counts, [110, 117, 92, 90, 96, 110, 110, 62, 82]);
 }
 
 #[test]
@@ -171,6 +171,7 @@ fn a_third_zone_adds_and_moves_nothing() {
     assert_eq!(
         added,
         [
+            "monitoring/alarm/nat-c-errors",
             "network/elastic-ip/c",
             "network/nat/c",
             "network/route-table/app-c",
@@ -519,7 +520,14 @@ fn budgets_are_those_of_the_reference() {
         })
         .collect();
     lines.sort();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r#"
+    "fintechglobal-dynamodb-budget" 300.0 {"Service":["Amazon DynamoDB"]} [80]
+    "fintechglobal-eks-budget" 2000.0 {"Service":["Amazon Elastic Container Service for Kubernetes"]} [80]
+    "fintechglobal-elasticache-budget" 500.0 {"Service":["Amazon ElastiCache"]} [80]
+    "fintechglobal-monthly-budget" 5000.0 {} [80,100]
+    "fintechglobal-rds-budget" 1500.0 {"Service":["Amazon Relational Database Service"]} [80]
+    "fintechglobal-s3-budget" 200.0 {"Service":["Amazon Simple Storage Service"]} [80]
+    "#);
 }
 
 #[test]

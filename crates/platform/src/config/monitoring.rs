@@ -22,7 +22,7 @@ pub struct Alarms {
     /// How many minutes one measurement takes in.
     #[schemars(range(min = 1, max = 60))]
     pub period_minutes: u8,
-    /// How many measurements in a row have to be too high or too low.
+    /// How many measurements in a row have to be too high or too low. Refused requests and errors count at once.
     #[schemars(range(min = 1, max = 24))]
     pub periods: u8,
     /// The CPU use of the database that is too high, in percent.

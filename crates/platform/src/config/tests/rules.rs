@@ -187,37 +187,187 @@ fn tags_that_aws_or_bedplate_own() {
 
 #[test]
 fn reader_counts_that_contradict_each_other() {
-    assert_snapshot!(refused("[database]\nreaders = 4\n[database.autoscaling]\nmin = 3\nmax = 2\n"), @"");
+    assert_snapshot!(refused("[database]\nreaders = 4\n[database.autoscaling]\nmin = 3\nmax = 2\n"), @r"
+    error: there are 4 readers before scaling, which stops at 2
+      --> platform.toml:7:11
+       |
+     7 | readers = 4
+       |           ^
+    ...
+    10 | max = 2
+       |       -
+       |
+       = note: scaling counts all readers, and takes away only those that it added
+       = help: lower `readers` or raise `database.autoscaling.max`
+
+    error: at least 3 readers are more than at most 2
+      --> platform.toml:9:7
+       |
+     9 | min = 3
+       |       ^
+    10 | max = 2
+       |       -
+       |
+       = note: what the file leaves out has its default
+       = help: lower `min` or raise `max`
+
+    error: 2 problems in `platform.toml`; nothing was touched
+    ");
     config("[database]\nreaders = 6\n[database.autoscaling]\nenabled = false\n");
 }
 
 #[test]
 fn windows_that_overlap() {
-    assert_snapshot!(refused("[database]\nbackup_window = \"03:30-05:00\"\n[cache]\nmaintenance_window = \"mon:23:30-tue:03:30\"\n"), @"");
+    assert_snapshot!(refused("[database]\nbackup_window = \"03:30-05:00\"\n[cache]\nmaintenance_window = \"mon:23:30-tue:03:30\"\n"), @r#"
+    error: the windows 03:30-05:00 and sun:04:00-sun:05:00 overlap
+     --> platform.toml:7:17
+      |
+    7 | backup_window = "03:30-05:00"
+      |                 ^^^^^^^^^^^^^
+      |
+      = note: RDS makes no backup while it may restart the instances
+      = help: move one of them
+
+    error: the windows 03:00-04:00 and mon:23:30-tue:03:30 overlap
+     --> platform.toml:9:22
+      |
+    9 | maintenance_window = "mon:23:30-tue:03:30"
+      |                      ^^^^^^^^^^^^^^^^^^^^^
+      |
+      = note: ElastiCache makes no snapshot while it may replace the nodes
+      = help: move one of them
+
+    error: 2 problems in `platform.toml`; nothing was touched
+    "#);
     config("database.backup_window = \"23:00-03:59\"\n");
 }
 
 #[test]
 fn a_cache_with_nothing_to_fail_over_to() {
-    assert_snapshot!(refused("[cache]\nnodes = 1\n"), @"");
-    assert_snapshot!(refused("[cache]\nautomatic_failover = false\n"), @"");
+    assert_snapshot!(refused("[cache]\nnodes = 1\n"), @r"
+    error: one node has nothing to fail over to
+     --> platform.toml:7:9
+      |
+    7 | nodes = 1
+      |         ^
+      |
+      = note: automatic failover puts a replica in the primary's place
+      = help: write `nodes = 2`, or turn `automatic_failover` and `multi_az` off
+    ");
+    assert_snapshot!(refused("[cache]\nautomatic_failover = false\n"), @r"
+    error: the nodes cannot be spread over the zones without automatic failover
+     --> platform.toml:7:22
+      |
+    7 | automatic_failover = false
+      |                      ^^^^^
+      |
+      = note: ElastiCache offers the one only with the other
+      = help: turn `automatic_failover` on, or `multi_az` off
+    ");
     config("[cache]\nnodes = 1\nautomatic_failover = false\nmulti_az = false\n");
 }
 
 #[test]
 fn capacities_that_contradict_each_other() {
-    assert_snapshot!(refused("[sessions]\nread_capacity = 3\nsort_key = \"userId\"\n"), @"");
-    assert_snapshot!(refused("[sessions.autoscaling]\nmin = 200\n"), @"");
+    assert_snapshot!(refused("[sessions]\nread_capacity = 3\nsort_key = \"userId\"\n"), @r#"
+    error: `read_capacity` is 3, but scaling keeps it from 5 to 100
+     --> platform.toml:7:17
+      |
+    7 | read_capacity = 3
+      |                 ^
+      |
+      = note: scaling would change it at once
+      = help: write a number from 5 to 100
+
+    error: both keys are `userId`
+     --> platform.toml:8:12
+      |
+    8 | sort_key = "userId"
+      |            ^^^^^^^^
+      |
+      = note: items with the same partition key are told apart by the sort key
+      = help: name another attribute
+
+    error: 2 problems in `platform.toml`; nothing was touched
+    "#);
+    assert_snapshot!(refused("[sessions.autoscaling]\nmin = 200\n"), @r"
+    error: a capacity of at least 200 is more than at most 100
+     --> platform.toml:7:7
+      |
+    7 | min = 200
+      |       ^^^
+      |
+      = note: what the file leaves out has its default
+      = help: lower `min` or raise `max`
+    ");
     config("[sessions]\nread_capacity = 3\nautoscaling.enabled = false\n");
 }
 
 #[test]
 fn storage_classes_out_of_order() {
-    assert_snapshot!(refused("[storage.archive]\ninfrequent_access_days = 160\ndeep_archive_days = 100\n[storage.tiering]\narchive_days = 200\n"), @"");
+    assert_snapshot!(refused("[storage.archive]\ninfrequent_access_days = 160\ndeep_archive_days = 100\n[storage.tiering]\narchive_days = 200\n"), @r"
+    error: Glacier after 180 days comes too soon after 160 days
+     --> platform.toml:7:26
+      |
+    7 | infrequent_access_days = 160
+      |                          ^^^
+      |
+      = note: S3 keeps objects in Infrequent Access for at least 30 days
+      = help: write 190 or more
+
+    error: Deep Archive after 100 days does not come after 180 days in Glacier
+     --> platform.toml:8:21
+      |
+    8 | deep_archive_days = 100
+      |                     ^^^
+      |
+      = note: objects move to colder storage only
+      = help: write 181 or more; 90 days in Glacier are paid for anyway
+
+    error: Deep Archive Access after 180 days does not come after 200 days
+      --> platform.toml:10:16
+       |
+    10 | archive_days = 200
+       |                ^^^
+       |
+       = note: objects move to colder tiers only
+       = help: write 201 or more
+
+    error: 3 problems in `platform.toml`; nothing was touched
+    ");
 }
 
 #[test]
 fn budgets_of_one_name() {
     let budgets = "\"Amazon DynamoDB\" = 1\n\"AWS dynamodb\" = 2\n\"x\" = 3\n\"Amazon S3\" = 0\n";
-    assert_snapshot!(refused(&format!("[costs.service_budgets]\n{budgets}")), @"");
+    assert_snapshot!(refused(&format!("[costs.service_budgets]\n{budgets}")), @r#"
+    error: the budgets of `AWS dynamodb` and `Amazon DynamoDB` would have one name
+     --> platform.toml:7:1
+      |
+    7 | "Amazon DynamoDB" = 1
+      | ^^^^^^^^^^^^^^^^^
+      |
+      = note: only letters and digits count for it
+      = help: take one of them out
+
+    error: `x` is not a service on the bill
+     --> platform.toml:9:1
+      |
+    9 | "x" = 3
+      | ^^^
+      |
+      = note: it has 1 characters; it needs at least 2
+      = help: write the name that `aws ce get-dimension-values --dimension SERVICE` shows, for example `Amazon Relational Database Service`
+
+    error: `costs.service_budgets."Amazon S3"`: `0` is not an amount of US dollars
+      --> platform.toml:10:15
+       |
+    10 | "Amazon S3" = 0
+       |               ^
+       |
+       = note: a budget of zero is used up at once
+       = help: write an amount in dollars, with cents after a point if need be, for example `5000`
+
+    error: 3 problems in `platform.toml`; nothing was touched
+    "#);
 }

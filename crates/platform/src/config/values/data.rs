@@ -40,7 +40,7 @@ fn class(text: &str, service: &str) -> Result<(), Why> {
     let parts: Vec<_> = text.split('.').collect();
     match parts[..] {
         [first, family, size] if first == service && framed(family) && framed(size) => Ok(()),
-        [family, size] if framed(family) && framed(size) => {
+        [family, size] if framed(family) && framed(size) && !["db", "cache"].contains(&family) => {
             Err(Why::new("it is the type of an EC2 instance").help(format!("write `\"{service}.{text}\"`")))
         }
         _ => Err(Why::new(format!("it is not `{service}.`, a family, a point and a size"))),

@@ -346,34 +346,85 @@ fn texts_are_read_as_values() {
 
 #[test]
 fn classes_of_databases_and_caches() {
-    assert_snapshot!(rule(&DatabaseClass::FORMAT, &["db.t4g.medium"], &["", "r6g.large", "cache.r6g.large", "db.r6g", "db.R6g.large"]), @"");
-    assert_snapshot!(rule(&CacheClass::FORMAT, &["cache.t4g.micro"], &["t4g.micro", "db.t4g.micro"]), @"");
+    assert_snapshot!(rule(&DatabaseClass::FORMAT, &["db.t4g.medium"], &["", "r6g.large", "cache.r6g.large", "db.r6g", "db.R6g.large"]), @r#"
+    `` is not the class of a database instance: it is empty; write `db.`, a family, a point and a size, for example `db.r6g.large`
+    `r6g.large` is not the class of a database instance: it is the type of an EC2 instance; write `"db.r6g.large"`
+    `cache.r6g.large` is not the class of a database instance: it is not `db.`, a family, a point and a size; write `db.`, a family, a point and a size, for example `db.r6g.large`
+    `db.r6g` is not the class of a database instance: it is not `db.`, a family, a point and a size; write `db.`, a family, a point and a size, for example `db.r6g.large`
+    `db.R6g.large` is not the class of a database instance: `R` is not allowed in it; write `db.`, a family, a point and a size, for example `db.r6g.large`
+    "#);
+    assert_snapshot!(rule(&CacheClass::FORMAT, &["cache.t4g.micro"], &["t4g.micro", "db.t4g.micro"]), @r#"
+    `t4g.micro` is not the type of a cache node: it is the type of an EC2 instance; write `"cache.t4g.micro"`
+    `db.t4g.micro` is not the type of a cache node: it is not `cache.`, a family, a point and a size; write `cache.`, a family, a point and a size, for example `cache.r6g.large`
+    "#);
 }
 
 #[test]
 fn engine_versions() {
-    assert_snapshot!(rule(&AuroraVersion::FORMAT, &["14.9", "17.10"], &["", "16", "16.x", "16.8.1", "13.20", "v16.8"]), @"");
-    assert_snapshot!(rule(&RedisVersion::FORMAT, &["7.0"], &["7", "7.2", "6.2"]), @"");
+    assert_snapshot!(rule(&AuroraVersion::FORMAT, &["14.9", "17.10"], &["", "16", "16.x", "16.8.1", "13.20", "v16.8"]), @r"
+    `` is not a version of Aurora PostgreSQL: the minor version is missing; write a major and a minor version in quotes, as `aws rds describe-db-engine-versions` shows them, for example `16.8`
+    `16` is not a version of Aurora PostgreSQL: the minor version is missing; write a major and a minor version in quotes, as `aws rds describe-db-engine-versions` shows them, for example `16.8`
+    `16.x` is not a version of Aurora PostgreSQL: it is not two numbers with a point between them; write a major and a minor version in quotes, as `aws rds describe-db-engine-versions` shows them, for example `16.8`
+    `16.8.1` is not a version of Aurora PostgreSQL: it is not two numbers with a point between them; write a major and a minor version in quotes, as `aws rds describe-db-engine-versions` shows them, for example `16.8`
+    `13.20` is not a version of Aurora PostgreSQL: Aurora PostgreSQL before 14 is out of standard support, and AWS charges extra for it; write a major and a minor version in quotes, as `aws rds describe-db-engine-versions` shows them, for example `16.8`
+    `v16.8` is not a version of Aurora PostgreSQL: it is not two numbers with a point between them; write a major and a minor version in quotes, as `aws rds describe-db-engine-versions` shows them, for example `16.8`
+    ");
+    assert_snapshot!(rule(&RedisVersion::FORMAT, &["7.0"], &["7", "7.2", "6.2"]), @r"
+    `7` is not a version of Redis in ElastiCache: ElastiCache names versions of Redis by major and minor version, and 7.1 is its last one; write `7.0` or `7.1`, for example `7.1`
+    `7.2` is not a version of Redis in ElastiCache: ElastiCache names versions of Redis by major and minor version, and 7.1 is its last one; write `7.0` or `7.1`, for example `7.1`
+    `6.2` is not a version of Redis in ElastiCache: ElastiCache names versions of Redis by major and minor version, and 7.1 is its last one; write `7.0` or `7.1`, for example `7.1`
+    ");
     assert_eq!(AuroraVersion::known("17.5").parameter_family(), "aurora-postgresql17");
 }
 
 #[test]
 fn names_in_databases() {
-    assert_snapshot!(rule(&DatabaseName::FORMAT, &["a", "Shop_1"], &["", "1a", "a-b", "postgres"]), @"");
-    assert_snapshot!(rule(&DatabaseUser::FORMAT, &["a", "Shop_1"], &["", "_a", "admin", "rdsadmin", "pg_x"]), @"");
-    assert_snapshot!(rule(&TableName::FORMAT, &["a.b", "A-b_c"], &["ab", "a/b"]), @"");
-    assert_snapshot!(rule(&AttributeName::FORMAT, &["a", "user.id"], &["", "user id"]), @"");
+    assert_snapshot!(rule(&DatabaseName::FORMAT, &["a", "Shop_1"], &["", "1a", "a-b", "postgres"]), @r"
+    `` is not the name of a database: it is empty; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintech`
+    `1a` is not the name of a database: it does not begin with a letter; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintech`
+    `a-b` is not the name of a database: `-` is not allowed in it; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintech`
+    `postgres` is not the name of a database: every PostgreSQL of RDS has a database of this name already; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintech`
+    ");
+    assert_snapshot!(rule(&DatabaseUser::FORMAT, &["a", "Shop_1"], &["", "_a", "admin", "rdsadmin", "pg_x"]), @r"
+    `` is not the name of a database user: it is empty; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintechadmin`
+    `_a` is not the name of a database user: it does not begin with a letter; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintechadmin`
+    `admin` is not the name of a database user: PostgreSQL or RDS keeps this name for itself; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintechadmin`
+    `rdsadmin` is not the name of a database user: PostgreSQL or RDS keeps this name for itself; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintechadmin`
+    `pg_x` is not the name of a database user: PostgreSQL or RDS keeps this name for itself; write up to 63 letters, digits and `_`, beginning with a letter, for example `fintechadmin`
+    ");
+    assert_snapshot!(rule(&TableName::FORMAT, &["a.b", "A-b_c"], &["ab", "a/b"]), @r"
+    `ab` is not the name of a table: it has 2 characters; it needs at least 3; write 3 to 255 letters, digits, `-`, `_` and `.`, for example `fintech-sessions`
+    `a/b` is not the name of a table: `/` is not allowed in it; write 3 to 255 letters, digits, `-`, `_` and `.`, for example `fintech-sessions`
+    ");
+    assert_snapshot!(rule(&AttributeName::FORMAT, &["a", "user.id"], &["", "user id"]), @r"
+    `` is not the name of an attribute: it is empty; write up to 255 letters, digits, `-`, `_` and `.`, for example `userId`
+    `user id` is not the name of an attribute: it has a space in it; write up to 255 letters, digits, `-`, `_` and `.`, for example `userId`
+    ");
 }
 
 #[test]
 fn windows() {
     let right = ["02:00-03:00", "23:30-00:30", "00:00-23:59"];
     let wrong = ["", "02:00", "2:00-3:00", "02:00-02:59", "02:00-02:00", "24:00-25:00", "sun:02:00-sun:03:00"];
-    assert_snapshot!(rule(&DailyWindow::FORMAT, &right, &wrong), @"");
+    assert_snapshot!(rule(&DailyWindow::FORMAT, &right, &wrong), @r"
+    `` is not a daily window: it has no end; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    `02:00` is not a daily window: it has no end; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    `2:00-3:00` is not a daily window: a time is two digits, `:` and two digits, up to `23:59`; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    `02:00-02:59` is not a daily window: it is shorter than an hour; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    `02:00-02:00` is not a daily window: it is shorter than an hour; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    `24:00-25:00` is not a daily window: a time is two digits, `:` and two digits, up to `23:59`; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    `sun:02:00-sun:03:00` is not a daily window: a time is two digits, `:` and two digits, up to `23:59`; write a time of day in UTC with its end, an hour or more later, for example `02:00-03:00`
+    ");
     let right = ["sun:04:00-sun:05:00", "sun:23:30-mon:00:30", "mon:12:00-tue:11:59"];
     let wrong =
         ["04:00-05:00", "Sun:04:00-Sun:05:00", "sun:04:00-mon:05:00", "sun:04:00-sat:05:00", "sun:04:00-sun:04:30"];
-    assert_snapshot!(rule(&WeeklyWindow::FORMAT, &right, &wrong), @"");
+    assert_snapshot!(rule(&WeeklyWindow::FORMAT, &right, &wrong), @r"
+    `04:00-05:00` is not a weekly window: a day is one of mon, tue, wed, thu, fri, sat, sun; write a day and time in UTC with its end, an hour or more later, for example `sun:04:00-sun:05:00`
+    `Sun:04:00-Sun:05:00` is not a weekly window: a day is one of mon, tue, wed, thu, fri, sat, sun; write a day and time in UTC with its end, an hour or more later, for example `sun:04:00-sun:05:00`
+    `sun:04:00-mon:05:00` is not a weekly window: it is longer than a day; write a day and time in UTC with its end, an hour or more later, for example `sun:04:00-sun:05:00`
+    `sun:04:00-sat:05:00` is not a weekly window: it is longer than a day; write a day and time in UTC with its end, an hour or more later, for example `sun:04:00-sun:05:00`
+    `sun:04:00-sun:04:30` is not a weekly window: it is shorter than an hour; write a day and time in UTC with its end, an hour or more later, for example `sun:04:00-sun:05:00`
+    ");
 }
 
 #[test]
@@ -388,7 +439,20 @@ fn windows_are_written_as_they_were_read() {
 
 #[test]
 fn prefixes() {
-    assert_snapshot!(rule(&ObjectPrefix::FORMAT, &["a/", "a/b.c/"], &["", "/", "/a/", "a//b/", "a/b", "a b/"]), @"");
-    assert_snapshot!(rule(&SecretPrefix::FORMAT, &["a", "team/a"], &["", "/a", "a/", "a//b", "a b"]), @"");
+    assert_snapshot!(rule(&ObjectPrefix::FORMAT, &["a/", "a/b.c/"], &["", "/", "/a/", "a//b/", "a/b", "a b/"]), @r#"
+    `` is not a prefix in a bucket: it is empty; write names of letters, digits, `-`, `_` and `.`, each followed by `/`, for example `raw/transactions/`
+    `/` is not a prefix in a bucket: it has 1 characters; it needs at least 2; write names of letters, digits, `-`, `_` and `.`, each followed by `/`, for example `raw/transactions/`
+    `/a/` is not a prefix in a bucket: a name in it does not begin and end with a letter or digit; write names of letters, digits, `-`, `_` and `.`, each followed by `/`, for example `raw/transactions/`
+    `a//b/` is not a prefix in a bucket: a name in it does not begin and end with a letter or digit; write names of letters, digits, `-`, `_` and `.`, each followed by `/`, for example `raw/transactions/`
+    `a/b` is not a prefix in a bucket: it does not end with `/`, and would take in keys that only begin alike; write `"a/b/"`
+    `a b/` is not a prefix in a bucket: it has a space in it; write names of letters, digits, `-`, `_` and `.`, each followed by `/`, for example `raw/transactions/`
+    "#);
+    assert_snapshot!(rule(&SecretPrefix::FORMAT, &["a", "team/a"], &["", "/a", "a/", "a//b", "a b"]), @r"
+    `` is not the beginning of secrets' names: it is empty; write up to 128 letters, digits, `-`, `_`, `.` and `/`, for example `fintech`
+    `/a` is not the beginning of secrets' names: it does not begin and end with a letter or digit; write up to 128 letters, digits, `-`, `_`, `.` and `/`, for example `fintech`
+    `a/` is not the beginning of secrets' names: it does not begin and end with a letter or digit; write up to 128 letters, digits, `-`, `_`, `.` and `/`, for example `fintech`
+    `a//b` is not the beginning of secrets' names: it does not begin and end with a letter or digit; write up to 128 letters, digits, `-`, `_`, `.` and `/`, for example `fintech`
+    `a b` is not the beginning of secrets' names: it has a space in it; write up to 128 letters, digits, `-`, `_`, `.` and `/`, for example `fintech`
+    ");
     assert_eq!(ObjectPrefix::known("raw/logs/").top(), "raw/");
 }
