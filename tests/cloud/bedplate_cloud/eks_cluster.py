@@ -1,13 +1,11 @@
 """EKS clusters: creation, updates one at a time, deletion."""
 
-import base64
 import secrets
-from functools import cache
 from typing import Any
 
 from moto.kms.models import kms_backends
 
-from . import clock, eks, settings
+from . import clock, eks, kubernetes_server, settings
 from .ec2 import all_groups, backend_of, group, managed_interface, remove_interface, subnet
 from .ec2_groups import Wanted, add_rule
 from .eks import Cluster, Document, as_text
@@ -233,8 +231,8 @@ def _created(new: Cluster) -> None:
     unique = secrets.token_hex(16).upper()
     new.doc |= {
         "status": "ACTIVE",
-        "endpoint": f"https://{unique}.gr7.{new.region}.eks.amazonaws.com",
-        "certificateAuthority": {"data": certificate()},
+        "endpoint": kubernetes_server.start(new),
+        "certificateAuthority": {"data": kubernetes_server.certificate_authority()},
         "identity": {"oidc": {"issuer": f"https://oidc.eks.{new.region}.amazonaws.com/id/{unique}"}},
     }
     access = new.doc["accessConfig"]
@@ -242,26 +240,6 @@ def _created(new: Cluster) -> None:
         from .eks_access import add_creator
 
         add_creator(new)
-
-
-@cache
-def certificate() -> str:
-    """A certificate authority that TLS libraries can read, made once per process."""
-    import datetime
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kubernetes")])
-    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(start)
-    builder = builder.not_valid_after(start + datetime.timedelta(days=3650))
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    signed = builder.sign(key, hashes.SHA256())
-    return base64.b64encode(signed.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def _shown(one: Cluster) -> Document:
@@ -309,6 +287,7 @@ def delete(call: Call) -> dict[str, Any]:
 
 
 def _deleted(one: Cluster) -> None:
+    kubernetes_server.stop(one)
     ec2 = backend_of(one.region)
     for interface in one.interfaces:
         remove_interface(ec2, interface)

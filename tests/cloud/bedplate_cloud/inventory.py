@@ -13,7 +13,7 @@ from moto.ec2.models import EC2Backend, ec2_backends
 from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
 
-from . import eks, settings, store
+from . import eks, kubernetes_server, settings, store
 from .ec2 import all_groups, all_subnets
 from .iam import backend as iam_backend
 from .iam import is_service_linked
@@ -38,7 +38,7 @@ EC2Backend.__init__ = _init  # type: ignore[method-assign]
 def take() -> dict[str, list[str]]:
     """The whole account, every region."""
     found: dict[str, set[str]] = defaultdict(set)
-    for part in (_ec2, _iam, _kms, _logs, _eks, _cloudwatch, _shelves, _others):
+    for part in (_ec2, _iam, _kms, _logs, _eks, _cloudwatch, _shelves, kubernetes_server.inventory, _others):
         for kind, ids in part().items():
             found[kind] |= set(ids)
     return {kind: sorted(ids) for kind, ids in sorted(found.items()) if ids}

@@ -1,0 +1,138 @@
+"""Checks of the Kubernetes API behind a cluster's endpoint."""
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any
+
+import boto3
+from botocore.signers import RequestSigner
+
+from .harness import REGION, Cloud, Network, fails, fresh, make_role, row
+
+APPLY = "application/apply-patch+yaml"
+NAMESPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "fintech-prod"}}
+HPA = "/apis/autoscaling/v2/namespaces/fintech-prod/horizontalpodautoscalers/fintech-api-hpa"
+
+
+def token(cluster: str) -> str:
+    """A token as `aws eks get-token` makes it."""
+    session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
+    client = session.client("sts")
+    signer = RequestSigner(client.meta.service_model.service_id, REGION, "sts", "v4", session.get_credentials(), session.events)
+    url = f"https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
+    request = {"method": "GET", "url": url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
+    signed = signer.generate_presigned_url(request, region_name=REGION, expires_in=60, operation_name="")
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(signed.encode()).decode().rstrip("=")
+
+
+class Kubernetes:
+    """A cluster and its API."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud, self.name = cloud, fresh("cluster")
+        eks, net = cloud.client("eks"), Network(cloud)
+        role = make_role(cloud, "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+        access = {"authenticationMode": "API", "bootstrapClusterCreatorAdminPermissions": True}
+        config = {"subnetIds": net.private}
+        eks.create_cluster(name=self.name, roleArn=role, resourcesVpcConfig=config, accessConfig=access)
+        cloud.advance()
+        found = eks.describe_cluster(name=self.name)["cluster"]
+        self.endpoint, self.arn = found["endpoint"], found["arn"]
+        authority = base64.b64decode(found["certificateAuthority"]["data"]).decode()
+        self.context = ssl.create_default_context(cadata=authority)
+        self.token = token(self.name)
+
+    def ask(self, method: str, path: str, body: Any = None, content: str = "application/json", bearer: str | None = None) -> Any:
+        """Status and document."""
+        headers = {"Authorization": f"Bearer {bearer or self.token}", "Content-Type": content, "User-Agent": "check/1"}
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.endpoint + path, data, headers, method=method)
+        try:
+            answer = urllib.request.urlopen(request, context=self.context)
+        except urllib.error.HTTPError as error:
+            return error.code, json.load(error)
+        text = answer.read()
+        return answer.status, json.loads(text) if text[:1] == b"{" else text.decode()
+
+    def apply(self, path: str, body: Any, manager: str = "bedplate", force: bool = False) -> Any:
+        """Server-side apply."""
+        return self.ask("PATCH", f"{path}?fieldManager={manager}&force={str(force).lower()}", body, APPLY)
+
+
+def hpa(most: int, **more: Any) -> Any:
+    """The platform's autoscaler."""
+    spec = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fintech-api"}, "maxReplicas": most}
+    meta = {"name": "fintech-api-hpa", "namespace": "fintech-prod"}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": spec | more}
+
+
+@row("kubernetes-endpoint")
+def kubernetes_endpoint(cloud: Cloud) -> None:
+    api, other = Kubernetes(cloud), Kubernetes(cloud)
+    assert api.endpoint.startswith("https://127.0.0.1:") and api.ask("GET", "/readyz") == (200, "ok")
+    assert api.ask("GET", "/version")[1]["gitVersion"].startswith("v1.")
+    resources = api.ask("GET", "/apis/autoscaling/v2")[1]["resources"]
+    assert [one["name"] for one in resources] == ["horizontalpodautoscalers"]
+    names = [one["metadata"]["name"] for one in api.ask("GET", "/api/v1/namespaces")[1]["items"]]
+    assert names == ["default", "kube-node-lease", "kube-public", "kube-system"]
+    for bearer in ("nonsense", "k8s-aws-v1.nonsense", other.token):
+        assert api.ask("GET", "/api/v1/namespaces", bearer=bearer)[0] == 401
+    eks, principal = cloud.client("eks"), "arn:aws:iam::797923187401:user/bedplate"
+    eks.delete_access_entry(clusterName=api.name, principalArn=principal)
+    assert api.ask("GET", "/api/v1/namespaces")[0] == 401
+    eks.create_access_entry(clusterName=api.name, principalArn=principal)
+    assert api.ask("GET", "/api/v1/namespaces")[0] == 403
+
+
+@row("kubernetes-apply")
+def kubernetes_apply(cloud: Cloud) -> None:
+    api = Kubernetes(cloud)
+    status, refused = api.apply(HPA, hpa(10))
+    assert (status, refused["reason"]) == (404, "NotFound")
+    assert api.apply("/api/v1/namespaces/fintech-prod", NAMESPACE)[0] == 201
+    assert api.apply(HPA, hpa(10, minReplicas=3))[0] == 201
+    status, first = api.apply(HPA, hpa(10, minReplicas=3))
+    assert status == 200 and first["metadata"]["managedFields"][0]["manager"] == "bedplate"
+    assert api.ask("GET", HPA)[1] == first
+    status, conflict = api.apply(HPA, hpa(20), "other")
+    assert (status, conflict["reason"]) == (409, "Conflict")
+    assert [one["field"] for one in conflict["details"]["causes"]] == [".spec.maxReplicas"]
+    assert api.apply(HPA, hpa(20), "other", force=True)[1]["spec"]["maxReplicas"] == 20
+    assert api.apply(HPA, hpa(10, minReplicas=3))[0] == 409
+    assert api.apply(HPA, hpa(20))[1]["spec"]["minReplicas"] == 1
+    assert api.apply(HPA, hpa(0), force=True)[0] == 422
+    assert api.ask("PATCH", HPA, {"spec": {"maxReplicas": 5}}, "application/merge-patch+json")[1]["spec"]["maxReplicas"] == 5
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "api", "annotations": {"a": "b"}}}
+    path = "/api/v1/namespaces/fintech-prod/serviceaccounts/api"
+    assert api.apply(path, account)[1]["metadata"]["annotations"] == {"a": "b"}
+    del account["metadata"]["annotations"]
+    assert "annotations" not in api.apply(path, account)[1]["metadata"]
+
+
+@row("kubernetes-objects")
+def kubernetes_objects(cloud: Cloud) -> None:
+    api = Kubernetes(cloud)
+    api.apply("/api/v1/namespaces/fintech-prod", NAMESPACE)
+    spec = {"type": "NodePort", "selector": {"app": "fintech-api"}, "ports": [{"port": 80, "targetPort": 8080}]}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "fintech-api", "labels": {"a": "b"}}, "spec": spec}
+    path = "/api/v1/namespaces/fintech-prod/services"
+    first = api.apply(f"{path}/fintech-api", service)[1]
+    assert 30000 <= first["spec"]["ports"][0]["nodePort"] <= 32767 and first["spec"]["clusterIP"]
+    assert api.apply(f"{path}/fintech-api", service)[1] == first
+    assert len(api.ask("GET", f"{path}?labelSelector=a%3Db")[1]["items"]) == 1
+    assert not api.ask("GET", f"{path}?labelSelector=a%3Dc")[1]["items"]
+    assert any(one.endswith("|fintech-prod|fintech-api") for one in cloud.control("GET", "inventory")["kubernetes.service"])
+    assert api.ask("DELETE", f"{path}/fintech-api")[1]["status"] == "Success"
+    assert api.ask("GET", f"{path}/fintech-api")[0] == 404
+    assert api.ask("DELETE", "/api/v1/namespaces/kube-system")[0] == 403
+    assert api.ask("DELETE", "/api/v1/namespaces/fintech-prod")[1]["status"]["phase"] == "Terminating"
+    assert api.ask("POST", path, service)[0] == 403
+    cloud.advance()
+    assert api.ask("GET", "/api/v1/namespaces/fintech-prod")[0] == 404
+    cloud.client("eks").delete_cluster(name=api.name)
+    cloud.advance()
+    fails("ResourceNotFoundException", lambda: cloud.client("eks").describe_cluster(name=api.name))
+    assert "kubernetes.namespace" not in cloud.control("GET", "inventory") or api.name not in str(cloud.control("GET", "inventory"))
