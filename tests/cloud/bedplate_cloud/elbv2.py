@@ -49,7 +49,7 @@ def create(call: Call) -> Document:
     """Start a load balancer, or find the same one."""
     params = call.params
     existing = next((one for one in _balancers(call).values() if one.name == params["Name"]), None)
-    wanted = [one for one in params.get("Subnets") or []] or [one["SubnetId"] for one in params.get("SubnetMappings") or []]
+    wanted = list(params.get("Subnets") or []) or [one["SubnetId"] for one in params.get("SubnetMappings") or []]
     kind = params.get("Type") or "application"
     if existing is not None:
         same = (
@@ -61,11 +61,12 @@ def create(call: Call) -> Document:
         if not same:
             words = f"A load balancer with the same name '{params['Name']}' exists, but with different settings"
             raise AwsError("DuplicateLoadBalancerName", words)
-        return {"LoadBalancers": [_row(call, existing)]}
+        return {"LoadBalancers": [_row(existing, _bare(existing))]}
     _check(call, wanted, kind)
     eks.ensure_service_linked_role("elasticloadbalancing.amazonaws.com")
     answer = call.forward()
     made = _balancers(call)[answer["LoadBalancers"][0]["LoadBalancerArn"]]
+    made.scheme = answer["LoadBalancers"][0]["Scheme"] = made.scheme or "internet-facing"
     if not made.security_groups and kind == "application":
         made.security_groups = references.default_group(call.region, made.vpc_id)
     if kind == "application":
@@ -73,7 +74,7 @@ def create(call: Call) -> Document:
     made.bedplate_state = "provisioning"
     _place(call.region, made)
     clock.later(settings.durations["load-balancer.create"], lambda: setattr(made, "bedplate_state", "active"))
-    return {"LoadBalancers": [_row(call, made, answer["LoadBalancers"][0])]}
+    return {"LoadBalancers": [_row(made, answer["LoadBalancers"][0])]}
 
 
 def _check(call: Call, wanted: list[str], kind: str) -> None:
@@ -102,9 +103,7 @@ def _place(region: str, one: Any) -> None:
     one.interfaces = [managed_interface(ec2, where, f"ELB {path}", "interface", groups).id for where in places]
 
 
-def _row(call: Call, one: Any, row: Document | None = None) -> Document:
-    if row is None:
-        row = next(other for other in _all(call) if other["LoadBalancerArn"] == one.arn)
+def _row(one: Any, row: Document) -> Document:
     row["State"] = {"Code": getattr(one, "bedplate_state", "active")}
     row["SecurityGroups"] = list(one.security_groups or [])
     # A real hosted zone: records that point at the load balancer need one.
@@ -112,23 +111,19 @@ def _row(call: Call, one: Any, row: Document | None = None) -> Document:
     return row
 
 
-def _all(call: Call) -> list[Document]:
-    return [
-        {
-            "LoadBalancerArn": one.arn,
-            "DNSName": one.dns_name,
-            "LoadBalancerName": one.name,
-            "Scheme": one.scheme,
-            "VpcId": one.vpc_id,
-            "Type": one.type,
-            "IpAddressType": one.ip_address_type,
-            "CreatedTime": one.created_time,
-            "AvailabilityZones": [
-                {"ZoneName": where.availability_zone, "SubnetId": where.id, "LoadBalancerAddresses": []} for where in one.subnets
-            ],
-        }
-        for one in _balancers(call).values()
-    ]
+def _bare(one: Any) -> Document:
+    places = [{"ZoneName": where.availability_zone, "SubnetId": where.id, "LoadBalancerAddresses": []} for where in one.subnets]
+    return {
+        "LoadBalancerArn": one.arn,
+        "DNSName": one.dns_name,
+        "LoadBalancerName": one.name,
+        "Scheme": one.scheme,
+        "VpcId": one.vpc_id,
+        "Type": one.type,
+        "IpAddressType": one.ip_address_type,
+        "CreatedTime": one.created_time,
+        "AvailabilityZones": places,
+    }
 
 
 @handles("elbv2:DescribeLoadBalancers", "elbv2:SetSubnets")
@@ -136,7 +131,7 @@ def describe(call: Call) -> Document:
     """Load balancers with their state."""
     answer = call.forward()
     for row in answer.get("LoadBalancers") or []:
-        _row(call, _balancers(call)[row["LoadBalancerArn"]], row)
+        _row(_balancers(call)[row["LoadBalancerArn"]], row)
     if call.target.operation == "SetSubnets":
         _place(call.region, _balancers(call)[call.params["LoadBalancerArn"]])
     return answer

@@ -7,11 +7,17 @@ it on the region's first call and a comparison of before and after would find it
 from collections import defaultdict
 from typing import Any
 
+from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.base_backend import BackendDict
+from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.elbv2.models import elbv2_backends
 from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
+from moto.s3.models import s3_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sns.models import sns_backends
 
 from . import eks, kubernetes_server, settings, store
 from .ec2 import all_groups, all_subnets
@@ -19,7 +25,8 @@ from .iam import backend as iam_backend
 from .iam import is_service_linked
 
 # Services listed below in detail; of every other service the tagged resources are listed by their ARN.
-DETAILED = {"ec2", "iam", "kms", "logs", "eks", "cloudwatch"}
+DETAILED = {"ec2", "iam", "kms", "logs", "eks", "cloudwatch", "dynamodb", "s3", "secretsmanager", "sns", "elbv2"}
+DETAILED |= {"rds", "elasticache", "budgets", "ce", "applicationautoscaling", "application-autoscaling"}
 # What AWS has in every account, in those other services.
 GIVEN = (":parameter/aws/", ":event-bus/default", ":user:default", ":workgroup/primary")
 
@@ -38,7 +45,7 @@ EC2Backend.__init__ = _init  # type: ignore[method-assign]
 def take() -> dict[str, list[str]]:
     """The whole account, every region."""
     found: dict[str, set[str]] = defaultdict(set)
-    for part in (_ec2, _iam, _kms, _logs, _eks, _cloudwatch, _shelves, kubernetes_server.inventory, _others):
+    for part in (_ec2, _iam, _kms, _logs, _eks, _cloudwatch, _shelves, _moto, kubernetes_server.inventory, _others):
         for kind, ids in part().items():
             found[kind] |= set(ids)
     return {kind: sorted(ids) for kind, ids in sorted(found.items()) if ids}
@@ -159,6 +166,33 @@ def _shelves() -> dict[str, list[str]]:
     total: dict[str, list[str]] = {}
     for kind, arn in store.everything():
         total.setdefault(kind, []).append(arn)
+    return total
+
+
+def _moto() -> dict[str, list[str]]:
+    """The services of the platform that keep their state in moto."""
+    total: dict[str, list[str]] = {}
+    for _, one in _regions(dynamodb_backends):
+        _merge(total, {"dynamodb.table": [table.table_arn for table in one.tables.values()]})
+    for _, one in _regions(applicationautoscaling_backends):
+        targets = [target for by_name in one.targets.values() for target in by_name.values()]
+        policies = [f"{policy.resource_id}|{policy.scalable_dimension}|{policy.policy_name}" for policy in one.policies.values()]
+        _merge(total, {"application-autoscaling.target": [target.arn for target in targets]})
+        _merge(total, {"application-autoscaling.policy": policies})
+    for _, one in _regions(s3_backends):
+        _merge(total, {"s3.bucket": list(one.buckets)})
+    for _, one in _regions(secretsmanager_backends):
+        secrets = list(one.secrets.values())
+        kept = [secret.arn for secret in secrets if not secret.is_deleted()]
+        waiting = [secret.arn for secret in secrets if secret.is_deleted()]
+        _merge(total, {"secretsmanager.secret": kept, "secretsmanager.secret-pending-deletion": waiting})
+    for _, one in _regions(sns_backends):
+        _merge(total, {"sns.topic": list(one.topics), "sns.subscription": list(one.subscriptions)})
+    for _, one in _regions(elbv2_backends):
+        balancers = list(one.load_balancers.values())
+        listeners = [listener for balancer in balancers for listener in balancer.listeners]
+        _merge(total, {"elbv2.load-balancer": list(one.load_balancers), "elbv2.listener": listeners})
+        _merge(total, {"elbv2.target-group": list(one.target_groups)})
     return total
 
 

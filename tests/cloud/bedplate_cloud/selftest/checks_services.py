@@ -68,13 +68,14 @@ def iam_boundary(cloud: Cloud) -> None:
 
 
 @row("iam-linked-role")
-def iam_linked_role(cloud: Cloud) -> None:
-    iam = cloud.client("iam")
-    role = iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com")["Role"]
-    assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
-    error = fails("InvalidInput", lambda: iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com"))
-    assert "has been taken in this account" in error["Error"]["Message"]
-    fails("UnmodifiableEntity", lambda: iam.delete_role(RoleName="AWSServiceRoleForRDS"))
+def iam_linked_role(_: Cloud) -> None:
+    with Cloud() as cloud:  # in the common one Aurora has made its role already
+        iam = cloud.client("iam")
+        role = iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com")["Role"]
+        assert role["Arn"] == f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/rds.amazonaws.com/AWSServiceRoleForRDS"
+        error = fails("InvalidInput", lambda: iam.create_service_linked_role(AWSServiceName="rds.amazonaws.com"))
+        assert "has been taken in this account" in error["Error"]["Message"]
+        fails("UnmodifiableEntity", lambda: iam.delete_role(RoleName="AWSServiceRoleForRDS"))
 
 
 @row("iam-delete-policy")
