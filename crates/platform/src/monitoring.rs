@@ -55,7 +55,7 @@ fn alarms(layers: &mut Layers<'_>, network: &Network, topic: &Input<Arn>) {
         let name = config.database_name();
         watches.push(Watch {
             name: "database-cpu".to_owned(),
-            description: "The database's writer is busy: look at the load in Database Insights, or take a larger instance.",
+            description: "The database's writer is busy: look at its load in Database Insights, or take a larger class.",
             namespace: "AWS/RDS",
             metric: "CPUUtilization",
             // Readers have the scaler.
@@ -65,7 +65,7 @@ fn alarms(layers: &mut Layers<'_>, network: &Network, topic: &Input<Arn>) {
         });
         watches.push(Watch {
             name: "database-memory".to_owned(),
-            description: "A database instance runs out of memory: look for many connections, or take a larger instance.",
+            description: "A database instance runs out of memory: look for many connections, or take a larger class.",
             namespace: "AWS/RDS",
             metric: "FreeableMemory",
             dimensions: json!({"DBClusterIdentifier": name}),
@@ -91,7 +91,7 @@ fn alarms(layers: &mut Layers<'_>, network: &Network, topic: &Input<Arn>) {
         for (name, metric) in [("read", "ReadThrottleEvents"), ("write", "WriteThrottleEvents")] {
             watches.push(Watch {
                 name: format!("sessions-{name}-throttles"),
-                description: "The sessions table refuses requests: raise its capacity, or the most that scaling may give it.",
+                description: "The sessions table refuses requests: raise its capacity, or what scaling may give it.",
                 namespace: "AWS/DynamoDB",
                 metric,
                 dimensions: json!({"TableName": config.sessions.table.as_str()}),

@@ -93,7 +93,10 @@ fn cluster(config: &Config) -> [Json; 2] {
 fn database(config: &Config) -> [Json; 3] {
     let name = config.database_name();
     let region = config.region.as_str();
-    let of_role = |metric: &str, role: &str, label: &str| json!(["AWS/RDS", metric, "DBClusterIdentifier", name, "Role", role, {"label": label}]);
+    let of_role = |metric: &str, role: &str, label: &str| {
+        let label = json!({ "label": label });
+        json!(["AWS/RDS", metric, "DBClusterIdentifier", name, "Role", role, label])
+    };
     let both = |metric: &str| vec![of_role(metric, "WRITER", "Writer"), of_role(metric, "READER", "Readers")];
     let memory =
         vec![json!(["AWS/RDS", "FreeableMemory", "DBClusterIdentifier", name, {"label": "Least of all instances"}])];
