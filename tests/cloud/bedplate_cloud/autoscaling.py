@@ -40,7 +40,13 @@ def follow(region: str, name: str, cluster: str, node_group: Document) -> None:
             "SuspendedProcesses": [],
             "EnabledMetrics": [],
             "Tags": [
-                {"ResourceId": name, "ResourceType": "auto-scaling-group", "Key": key, "Value": value, "PropagateAtLaunch": True}
+                {
+                    "ResourceId": name,
+                    "ResourceType": "auto-scaling-group",
+                    "Key": key,
+                    "Value": value,
+                    "PropagateAtLaunch": True,
+                }
                 for key, value in pairs.items()
             ],
             "TerminationPolicies": ["AllocationStrategy", "OldestLaunchTemplate", "OldestInstance"],
@@ -147,7 +153,11 @@ def traffic(call: Call) -> Document:
     rows = _states(call)
     if rows is None:
         raise groups.lacks(call.params["AutoScalingGroupName"])
-    return {"TrafficSources": [{"TrafficSource": one, "Identifier": one, "State": "InService", "Type": "elbv2"} for one in rows]}
+    return {
+        "TrafficSources": [
+            {"TrafficSource": one, "Identifier": one, "State": "InService", "Type": "elbv2"} for one in rows
+        ]
+    }
 
 
 @handles("autoscaling:DescribeLoadBalancerTargetGroups")
@@ -162,4 +172,3 @@ def target_groups(call: Call) -> Document:
 def drop(region: str, name: str) -> None:
     """The node group is gone, and its group with it."""
     groups.drop(region, name)
-

@@ -12,7 +12,11 @@ from .rds_cluster import clusters
 from .registry import handles
 
 # A service's own role, and the end of its name.
-ROLES = {"rds": ("rds", "RDSCluster"), "dynamodb": ("dynamodb", "DynamoDBTable"), "elasticache": ("elasticache", "ElastiCacheRG")}
+ROLES = {
+    "rds": ("rds", "RDSCluster"),
+    "dynamodb": ("dynamodb", "DynamoDBTable"),
+    "elasticache": ("elasticache", "ElastiCacheRG"),
+}
 
 
 def _backend(call: Call) -> Any:
@@ -43,7 +47,9 @@ def register(call: Call) -> dict[str, Any]:
         for key, attribute in (("MinCapacity", "min_capacity"), ("MaxCapacity", "max_capacity"))
     )
     if low is None or high is None:
-        raise AwsError("ValidationException", "The parameters MinCapacity and MaxCapacity are required for a new scalable target.")
+        raise AwsError(
+            "ValidationException", "The parameters MinCapacity and MaxCapacity are required for a new scalable target."
+        )
     if low > high:
         raise AwsError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
     if not settings.lenient:
@@ -90,7 +96,9 @@ def _policies(call: Call) -> dict[str, Any]:
     wanted = tuple(call.params[key] for key in ("ServiceNamespace", "ResourceId", "ScalableDimension"))
     rows = _backend(call).policies.values()
     return {
-        one.policy_name: one for one in rows if (one.service_namespace, one.resource_id, one.scalable_dimension) == wanted
+        one.policy_name: one
+        for one in rows
+        if (one.service_namespace, one.resource_id, one.scalable_dimension) == wanted
     }
 
 
@@ -112,7 +120,11 @@ def put_policy(call: Call) -> dict[str, Any]:
     existing = _policies(call).get(call.params["PolicyName"])
     config = call.params.get("TargetTrackingScalingPolicyConfiguration")
     if config is not None:
-        tracked = [one for one in _policies(call).values() if one is not existing and _metric(one._policy_body) == _metric(config)]
+        tracked = [
+            one
+            for one in _policies(call).values()
+            if one is not existing and _metric(one._policy_body) == _metric(config)
+        ]
         if tracked:
             words = f"Only one TargetTrackingScaling policy for a given metric specification is allowed: {tracked[0].policy_name}"
             raise AwsError("ValidationException", words)

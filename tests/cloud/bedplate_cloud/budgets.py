@@ -32,12 +32,21 @@ def _invalid(message: str) -> AwsError:
 
 def _budget(call: Call) -> Document:
     if call.params["AccountId"] != settings.ACCOUNT:
-        raise AwsError("AccessDeniedException", f"Account {settings.ACCOUNT} is not the owner of {call.params['AccountId']}.")
+        raise AwsError(
+            "AccessDeniedException", f"Account {settings.ACCOUNT} is not the owner of {call.params['AccountId']}."
+        )
     return budgets.get(HOME, call.params["BudgetName"])
 
 
 def _complete(wanted: Document, old: Document | None = None) -> Document:
-    if wanted.get("BudgetType") not in ("COST", "USAGE", "RI_UTILIZATION", "RI_COVERAGE", "SAVINGS_PLANS_UTILIZATION", "SAVINGS_PLANS_COVERAGE"):
+    if wanted.get("BudgetType") not in (
+        "COST",
+        "USAGE",
+        "RI_UTILIZATION",
+        "RI_COVERAGE",
+        "SAVINGS_PLANS_UTILIZATION",
+        "SAVINGS_PLANS_COVERAGE",
+    ):
         raise _invalid(f"BudgetType {wanted.get('BudgetType')} is not valid.")
     limit = wanted.get("BudgetLimit")
     if limit and (not _number(limit.get("Amount")) or float(limit["Amount"]) <= 0):
@@ -46,7 +55,11 @@ def _complete(wanted: Document, old: Document | None = None) -> Document:
         raise _invalid("CostFilters and FilterExpression cannot both be given.")
     start = clock.timestamp().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     end = start.replace(year=2087, month=6, day=15)
-    doc = {key: value for key, value in wanted.items() if value is not None and key not in ("CalculatedSpend", "LastUpdatedTime")}
+    doc = {
+        key: value
+        for key, value in wanted.items()
+        if value is not None and key not in ("CalculatedSpend", "LastUpdatedTime")
+    }
     if not wanted.get("Metrics") and not wanted.get("FilterExpression"):
         doc.setdefault("CostFilters", {})
         doc["CostTypes"] = COST_TYPES | (wanted.get("CostTypes") or {})
@@ -199,7 +212,10 @@ def describe_notifications(call: Call) -> dict[str, Any]:
 def describe_account(call: Call) -> dict[str, Any]:
     """The notifications of all budgets that have any."""
     rows = [
-        {"BudgetName": one["BudgetName"], "Notifications": [dict(entry["Notification"]) for entry in one["_notifications"]]}
+        {
+            "BudgetName": one["BudgetName"],
+            "Notifications": [dict(entry["Notification"]) for entry in one["_notifications"]],
+        }
         for one in budgets.all(HOME)
         if one["_notifications"]
     ]

@@ -12,7 +12,9 @@ from .store import Document, Shelf, shown, tag_map
 HOME = "us-east-1"
 monitors = Shelf("ce.anomaly-monitor", "MonitorArn", ("UnknownMonitorException", "No anomaly monitor found for {}"))
 subscriptions = Shelf(
-    "ce.anomaly-subscription", "SubscriptionArn", ("UnknownSubscriptionException", "No anomaly subscription found for {}")
+    "ce.anomaly-subscription",
+    "SubscriptionArn",
+    ("UnknownSubscriptionException", "No anomaly subscription found for {}"),
 )
 DIMENSIONS = ("SERVICE", "LINKED_ACCOUNT", "TAG", "COST_CATEGORY")
 _tag_states: dict[str, Document] = {}

@@ -131,7 +131,10 @@ def update(call: Call) -> dict[str, Any]:
         return call.forward()
     given = [key for key in CHANGES if params.get(key) is not None]
     if not given:
-        raise AwsError("ValidationException", "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
+        raise AwsError(
+            "ValidationException",
+            "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required",
+        )
     _check_throughput(table, params)
     _check_stream(table, params)
     _check_key(call)
@@ -164,7 +167,9 @@ def _check_throughput(table: Any, params: dict[str, Any]) -> None:
     if wanted and mode == "PAY_PER_REQUEST":
         words = "One or more parameter values were invalid: Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
         raise AwsError("ValidationException", words)
-    same = wanted and all(wanted.get(key) == table.throughput.get(key) for key in ("ReadCapacityUnits", "WriteCapacityUnits"))
+    same = wanted and all(
+        wanted.get(key) == table.throughput.get(key) for key in ("ReadCapacityUnits", "WriteCapacityUnits")
+    )
     if same and not params.get("BillingMode") and not params.get("GlobalSecondaryIndexUpdates"):
         words = (
             "The provisioned throughput for the table will not change. The requested value equals the current value. Current "

@@ -159,7 +159,9 @@ def create_parameter_group(call: Call) -> dict[str, Any]:
     params = call.params
     name = check_name(params["CacheParameterGroupName"], "CacheParameterGroupName")
     if params["CacheParameterGroupFamily"] not in FAMILIES:
-        raise invalid(f"CacheParameterGroupFamily {params['CacheParameterGroupFamily']} is not a valid parameter group family.")
+        raise invalid(
+            f"CacheParameterGroupFamily {params['CacheParameterGroupFamily']} is not a valid parameter group family."
+        )
     if parameter_groups.find(call.region, name):
         raise AwsError("CacheParameterGroupAlreadyExists", f"The parameter group {name} already exists.")
     doc = {
@@ -195,7 +197,9 @@ def describe_parameter_groups(call: Call) -> dict[str, Any]:
     name = call.params.get("CacheParameterGroupName")
     if name:
         return {"CacheParameterGroups": [shown(parameter_group(call.region, name))]}
-    given = [parameter_group(call.region, f"default.{one}{on}") for one in sorted(FAMILIES) for on in ("", ".cluster.on")]
+    given = [
+        parameter_group(call.region, f"default.{one}{on}") for one in sorted(FAMILIES) for on in ("", ".cluster.on")
+    ]
     return {"CacheParameterGroups": [shown(one) for one in given + parameter_groups.all(call.region)]}
 
 

@@ -218,7 +218,9 @@ def describe_nodes(call: Call) -> dict[str, Any]:
     """The nodes of the replication groups: here stand version, security groups, parameter and subnet group."""
     rows = []
     if not call.params.get("ShowCacheClustersNotInReplicationGroups"):
-        rows = [_node(call, doc, member) for doc in replication_groups.all(call.region) for member in doc["MemberClusters"]]
+        rows = [
+            _node(call, doc, member) for doc in replication_groups.all(call.region) for member in doc["MemberClusters"]
+        ]
     wanted = call.params.get("CacheClusterId")
     chosen = [row for row in rows if not wanted or row["CacheClusterId"] == wanted.lower()]
     if wanted and not chosen:
@@ -289,7 +291,14 @@ def modify(call: Call) -> dict[str, Any]:
         if not now:
             raise clash("The AUTH token can only be changed with ApplyImmediately.")
         changes |= _token(doc, params)
-    at_once = {"Description", "SnapshotRetentionLimit", "SnapshotWindow", "_maintenance", "_topic", "AutoMinorVersionUpgrade"}
+    at_once = {
+        "Description",
+        "SnapshotRetentionLimit",
+        "SnapshotWindow",
+        "_maintenance",
+        "_topic",
+        "AutoMinorVersionUpgrade",
+    }
     doc |= {key: changes.pop(key) for key in list(changes) if key in at_once}
     names = {"_version": "EngineVersion", "CacheNodeType": "CacheNodeType"}
     doc["_pending"] |= {names[key]: value for key, value in later.items()}
@@ -329,7 +338,9 @@ def _changes(call: Call, doc: Document) -> tuple[Document, Document]:
     if params.get("NotificationTopicStatus") == "inactive":
         changes["_topic"] = None
     if params.get("SecurityGroupIds"):
-        vpc_id = subnet_groups.get(call.region, doc["_subnet_group"])["VpcId"] if doc["_subnet_group"] != "default" else None
+        vpc_id = (
+            subnet_groups.get(call.region, doc["_subnet_group"])["VpcId"] if doc["_subnet_group"] != "default" else None
+        )
         references.groups(call.region, params["SecurityGroupIds"], vpc_id, "InvalidParameterValue")
         changes["_groups"] = params["SecurityGroupIds"]
     for parameter, key in (("AutomaticFailoverEnabled", "AutomaticFailover"), ("MultiAZEnabled", "MultiAZ")):
@@ -338,7 +349,9 @@ def _changes(call: Call, doc: Document) -> tuple[Document, Document]:
     combined = doc | changes
     _check_failover(combined["AutomaticFailover"] == "enabled", combined["MultiAZ"] == "enabled", min(doc["_replicas"]))
     engine = params.get("Engine") or doc["Engine"]
-    family = next(one for (name, _), (version, one) in VERSIONS.items() if (name, version) == (doc["Engine"], doc["_version"]))
+    family = next(
+        one for (name, _), (version, one) in VERSIONS.items() if (name, version) == (doc["Engine"], doc["_version"])
+    )
     if params.get("EngineVersion") or engine != doc["Engine"]:
         running, family = _version(engine, params.get("EngineVersion"))
         if engine == doc["Engine"] and running < doc["_version"]:
@@ -356,7 +369,9 @@ def _changes(call: Call, doc: Document) -> tuple[Document, Document]:
         wanted = [one for one in params["LogDeliveryConfigurations"] if one.get("Enabled", True)]
         kinds = {one["LogType"] for one in params["LogDeliveryConfigurations"]}
         kept = [one for one in doc["LogDeliveryConfigurations"] if one["LogType"] not in kinds]
-        shape = [{key: value for key, value in one.items() if key != "Enabled"} | {"Status": "active"} for one in wanted]
+        shape = [
+            {key: value for key, value in one.items() if key != "Enabled"} | {"Status": "active"} for one in wanted
+        ]
         changes["LogDeliveryConfigurations"] = kept + shape
     return changes, later
 
@@ -478,7 +493,14 @@ def describe_snapshots(call: Call) -> dict[str, Any]:
 def delete_snapshot(call: Call) -> dict[str, Any]:
     """Delete a snapshot."""
     doc = snapshots.get(call.region, call.params["SnapshotName"])
-    settle(doc, "SnapshotStatus", "deleting", "snapshot.delete", "deleted", lambda: snapshots.drop(call.region, doc["SnapshotName"]))
+    settle(
+        doc,
+        "SnapshotStatus",
+        "deleting",
+        "snapshot.delete",
+        "deleted",
+        lambda: snapshots.drop(call.region, doc["SnapshotName"]),
+    )
     return {"Snapshot": shown(doc)}
 
 
@@ -486,5 +508,3 @@ def delete_snapshot(call: Call) -> dict[str, Any]:
 def no_single_nodes(call: Call) -> dict[str, Any]:
     """Nodes exist in replication groups only."""
     raise AwsError("NotImplemented", f"{call.target.operation}: this cloud has replication groups only", 501)
-
-

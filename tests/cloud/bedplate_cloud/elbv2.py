@@ -15,7 +15,13 @@ from .registry import checks, handles
 from .store import Document
 
 # Elastic Load Balancing's own accounts, which older bucket policies name.
-ACCOUNTS = {"us-east-1": "127311923021", "us-east-2": "033677994240", "us-west-2": "797873946194", "eu-central-1": "054676820928", "eu-west-1": "156460612806"}
+ACCOUNTS = {
+    "us-east-1": "127311923021",
+    "us-east-2": "033677994240",
+    "us-west-2": "797873946194",
+    "eu-central-1": "054676820928",
+    "eu-west-1": "156460612806",
+}
 SERVICE = "logdelivery.elasticloadbalancing.amazonaws.com"
 APPLICATION = {
     "access_logs.s3.enabled": "false",
@@ -82,11 +88,18 @@ def _check(call: Call, wanted: list[str], kind: str) -> None:
     if kind == "application" and len({one.availability_zone for one in found}) < 2:
         raise AwsError("ValidationError", "At least two subnets in two different Availability Zones must be specified")
     if len({one.availability_zone for one in found}) < len(found):
-        raise AwsError("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
+        raise AwsError(
+            "InvalidConfigurationRequest",
+            "A load balancer cannot be attached to multiple subnets in the same Availability Zone",
+        )
     references.groups(call.region, call.params.get("SecurityGroups") or [], found[0].vpc_id, "InvalidSecurityGroup")
     public = (call.params.get("Scheme") or "internet-facing") == "internet-facing"
     ec2 = backend_of(call.region)
-    if public and not settings.lenient and not any(_vpc(one) == found[0].vpc_id for one in ec2.internet_gateways.values()):
+    if (
+        public
+        and not settings.lenient
+        and not any(_vpc(one) == found[0].vpc_id for one in ec2.internet_gateways.values())
+    ):
         raise AwsError("InvalidSubnet", f"VPC {found[0].vpc_id} has no internet gateway")
 
 
@@ -112,7 +125,10 @@ def _row(one: Any, row: Document) -> Document:
 
 
 def _bare(one: Any) -> Document:
-    places = [{"ZoneName": where.availability_zone, "SubnetId": where.id, "LoadBalancerAddresses": []} for where in one.subnets]
+    places = [
+        {"ZoneName": where.availability_zone, "SubnetId": where.id, "LoadBalancerAddresses": []}
+        for where in one.subnets
+    ]
     return {
         "LoadBalancerArn": one.arn,
         "DNSName": one.dns_name,
@@ -167,7 +183,9 @@ def attributes(call: Call) -> None:
         if bucket is None:
             raise AwsError("InvalidConfigurationRequest", f"The S3 bucket {name} does not exist")
         if not _lets_in(bucket, call.region, prefix):
-            raise AwsError("InvalidConfigurationRequest", f"Access Denied for bucket: {name}. Please check S3bucket permission")
+            raise AwsError(
+                "InvalidConfigurationRequest", f"Access Denied for bucket: {name}. Please check S3bucket permission"
+            )
 
 
 def _lets_in(bucket: Any, region: str, prefix: str) -> bool:

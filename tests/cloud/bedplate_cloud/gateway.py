@@ -155,7 +155,9 @@ def refuse_region(target: Target) -> None:
     """Refuse a call to a service that lives in one region, signed for another."""
     home = HOME.get(target.service)
     if home and target.region != home and not settings.lenient:
-        raise AwsError("InvalidSignatureException", f"Credential should be scoped to a valid region, not '{target.region}'.", 403)
+        raise AwsError(
+            "InvalidSignatureException", f"Credential should be scoped to a valid region, not '{target.region}'.", 403
+        )
 
 
 def _reason(status: int) -> str:

@@ -176,7 +176,9 @@ def _moto() -> dict[str, list[str]]:
         _merge(total, {"dynamodb.table": [table.table_arn for table in one.tables.values()]})
     for _, one in _regions(applicationautoscaling_backends):
         targets = [target for by_name in one.targets.values() for target in by_name.values()]
-        policies = [f"{policy.resource_id}|{policy.scalable_dimension}|{policy.policy_name}" for policy in one.policies.values()]
+        policies = [
+            f"{policy.resource_id}|{policy.scalable_dimension}|{policy.policy_name}" for policy in one.policies.values()
+        ]
         _merge(total, {"application-autoscaling.target": [target.arn for target in targets]})
         _merge(total, {"application-autoscaling.policy": policies})
     for _, one in _regions(s3_backends):

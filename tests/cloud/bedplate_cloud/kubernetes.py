@@ -12,8 +12,23 @@ import yaml
 
 from . import clock
 from .eks_versions import VERSIONS
-from .kubernetes_objects import GIVEN_NAMESPACES, KINDS, Kind, Object, Path, Refused
-from .kubernetes_objects import check, complete, covers, drop, get, merged, owned, put, written
+from .kubernetes_objects import (
+    GIVEN_NAMESPACES,
+    KINDS,
+    Kind,
+    Object,
+    Path,
+    Refused,
+    check,
+    complete,
+    covers,
+    drop,
+    get,
+    merged,
+    owned,
+    put,
+    written,
+)
 
 # How long a namespace is Terminating.
 TERMINATION = 0.3
@@ -38,7 +53,9 @@ class Api:
         self.write(_kind("", "v1", "services"), "default", service, "kube-apiserver", set())
         self.given = frozenset(self.objects)
 
-    def write(self, kind: Kind, namespace: str, body: Object, manager: str, paths: set[Path], apply: bool = False) -> Object:
+    def write(
+        self, kind: Kind, namespace: str, body: Object, manager: str, paths: set[Path], apply: bool = False
+    ) -> Object:
         """Keep an object under the next version, if it is another one than before."""
         name = body["metadata"]["name"]
         key, meta = (kind.plural, namespace, name), body["metadata"]
@@ -80,15 +97,23 @@ class Api:
             raise Refused(404, "NotFound", f'{where} "{name}" not found')
         return found
 
-    def apply(self, kind: Kind, namespace: str, name: str, body: Object, manager: str, force: bool) -> tuple[int, Object]:
+    def apply(
+        self, kind: Kind, namespace: str, name: str, body: Object, manager: str, force: bool
+    ) -> tuple[int, Object]:
         """Server-side apply: take ownership of the fields given, give up those that are no longer given."""
         if not manager:
-            raise Refused(400, "BadRequest", "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch")
+            raise Refused(
+                400,
+                "BadRequest",
+                "PatchOptions.meta.k8s.io is invalid: fieldManager: Required value: is required for apply patch",
+            )
         if body.get("kind") != kind.name or body.get("apiVersion") != kind.api:
             raise Refused(400, "BadRequest", f"the object's kind and apiVersion have to be {kind.name} and {kind.api}")
         given_name = (body.get("metadata") or {}).setdefault("name", name) if body.get("metadata") else name
         if given_name != name:
-            raise Refused(400, "BadRequest", f"the name of the object ({given_name}) does not match the name on the URL ({name})")
+            raise Refused(
+                400, "BadRequest", f"the name of the object ({given_name}) does not match the name on the URL ({name})"
+            )
         if (body.get("metadata") or {}).get("managedFields"):
             raise Refused(400, "BadRequest", "metadata.managedFields must be nil")
         key, wanted = (kind.plural, namespace, name), owned(body)
@@ -138,7 +163,12 @@ class Api:
             raise Refused(404, "NotFound", f'namespaces "{namespace}" not found')
         if found["metadata"].get("deletionTimestamp"):
             words = f"unable to create new content in namespace {namespace} because it is being terminated"
-            raise Refused(403, "Forbidden", words, [{"reason": "NamespaceTerminating", "message": words, "field": "metadata.namespace"}])
+            raise Refused(
+                403,
+                "Forbidden",
+                words,
+                [{"reason": "NamespaceTerminating", "message": words, "field": "metadata.namespace"}],
+            )
 
     def replace(self, kind: Kind, namespace: str, name: str, body: Object, manager: str) -> Object:
         """An object in place of the old one: whoever changes a field owns it."""
@@ -212,7 +242,10 @@ class Api:
 
     def watched(self, kind: Kind, namespace: str | None, query: dict[str, str]) -> Any:
         """Events as they come, until the time is over."""
-        since, end = query.get("resourceVersion") or "0", time.monotonic() + min(float(query.get("timeoutSeconds") or LONGEST_WATCH), LONGEST_WATCH)
+        since, end = (
+            query.get("resourceVersion") or "0",
+            time.monotonic() + min(float(query.get("timeoutSeconds") or LONGEST_WATCH), LONGEST_WATCH),
+        )
         seen = int(since) if since.isdigit() else 0
         if seen == 0:
             with self.lock:
@@ -248,7 +281,9 @@ def _same(old: Object, new: Object) -> bool:
         return body | {"metadata": meta}
 
     def who(body: Object) -> list[Object]:
-        return [{key: one for key, one in entry.items() if key != "time"} for entry in body["metadata"]["managedFields"]]
+        return [
+            {key: one for key, one in entry.items() if key != "time"} for entry in body["metadata"]["managedFields"]
+        ]
 
     return plain(old) == plain(new) and who(old) == who(new)
 
@@ -332,7 +367,13 @@ def discovery(api: Api, parts: list[str]) -> Object | None:
 
 def _resource(kind: Kind) -> Object:
     verbs = ["create", "delete", "get", "list", "patch", "update", "watch"]
-    row = {"name": kind.plural, "singularName": kind.name.lower(), "namespaced": kind.namespaced, "kind": kind.name, "verbs": verbs}
+    row = {
+        "name": kind.plural,
+        "singularName": kind.name.lower(),
+        "namespaced": kind.namespaced,
+        "kind": kind.name,
+        "verbs": verbs,
+    }
     return row | ({"shortNames": [kind.short]} if kind.short else {})
 
 
@@ -342,7 +383,9 @@ def _version(version: str) -> Object:
     return {"major": major, "minor": f"{minor}+", "gitVersion": f"v{patch}-eks-0000000", "platform": "linux/amd64"}
 
 
-def answer(api: Api, method: str, path: str, query: dict[str, str], content: str, agent: str, body: bytes) -> tuple[int, Any]:
+def answer(
+    api: Api, method: str, path: str, query: dict[str, str], content: str, agent: str, body: bytes
+) -> tuple[int, Any]:
     """Answer one request: status and document, or a generator of events."""
     parts = [one for one in path.split("/") if one]
     if method == "GET" and (found := discovery(api, parts)) is not None:

@@ -54,17 +54,26 @@ def check(kind: Kind, body: Object) -> None:
     """Refuse an object that no API server would take."""
     name = body.get("metadata", {}).get("name") or ""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name):
-        raise _invalid(kind, name, "metadata.name", f'Invalid value: "{name}": a lowercase RFC 1123 subdomain is needed')
+        raise _invalid(
+            kind, name, "metadata.name", f'Invalid value: "{name}": a lowercase RFC 1123 subdomain is needed'
+        )
     spec = body.get("spec") or {}
     if kind.plural == "horizontalpodautoscalers":
         most, least = spec.get("maxReplicas"), spec.get("minReplicas", 1)
         if not isinstance(most, int) or most < 1:
             raise _invalid(kind, name, "spec.maxReplicas", f"Invalid value: {most}: must be greater than 0")
         if least > most:
-            raise _invalid(kind, name, "spec.maxReplicas", f"Invalid value: {most}: must be greater than or equal to `minReplicas`")
+            raise _invalid(
+                kind, name, "spec.maxReplicas", f"Invalid value: {most}: must be greater than or equal to `minReplicas`"
+            )
         if not (spec.get("scaleTargetRef") or {}).get("name"):
             raise _invalid(kind, name, "spec.scaleTargetRef.name", "Required value")
-    if kind.plural == "services" and spec.get("type") != "ExternalName" and not spec.get("ports") and spec.get("clusterIP") != "None":
+    if (
+        kind.plural == "services"
+        and spec.get("type") != "ExternalName"
+        and not spec.get("ports")
+        and spec.get("clusterIP") != "None"
+    ):
         raise _invalid(kind, name, "spec.ports", "Required value")
 
 
@@ -107,7 +116,9 @@ def _complete_service(spec: Object, old: Object | None, number: int) -> None:
         one.setdefault("protocol", "TCP")
         one.setdefault("targetPort", one.get("port"))
         if exposed:
-            one.setdefault("nodePort", known.get(one.get("port"), {}).get("nodePort") or 30000 + (number * 7 + place) % 2768)
+            one.setdefault(
+                "nodePort", known.get(one.get("port"), {}).get("nodePort") or 30000 + (number * 7 + place) % 2768
+            )
         else:
             one.pop("nodePort", None)
 
@@ -131,7 +142,9 @@ def owned(body: Object) -> dict[Path, Any]:
     """The fields a client can own: not the name, nothing that the server writes."""
     found = leaves({key: one for key, one in body.items() if key != "status"})
     skipped = IDENTITY | {("metadata", key) for key in SERVER}
-    return {path: one for path, one in found.items() if path not in skipped and path[:2] != ("metadata", "managedFields")}
+    return {
+        path: one for path, one in found.items() if path not in skipped and path[:2] != ("metadata", "managedFields")
+    }
 
 
 def get(body: Object, path: Path) -> Any:

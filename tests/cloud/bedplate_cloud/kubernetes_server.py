@@ -35,7 +35,17 @@ _running: dict[tuple[str, str], "Server"] = {}
 def _authority() -> tuple[Any, Any]:
     key, name = ec.generate_private_key(ec.SECP256R1()), _name("kubernetes")
     builder = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only", "decipher_only"), False)
+    usage = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
     usage |= {"digital_signature": True, "key_cert_sign": True, "crl_sign": True}
     builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
     builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -127,7 +137,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, b"ok", "text/plain")
             return
         try:
-            authenticate(self.server.cluster, self.headers.get("Authorization") or "")
+            # Everybody may ask for the version, as for the health: Kubernetes's role system:public-info-viewer.
+            if url.path != "/version":
+                authenticate(self.server.cluster, self.headers.get("Authorization") or "")
             name = f"kubernetes:{_operation(self.command, url.path, query, self.headers.get('Content-Type') or '')}"
             calls.record(name)
             fault = calls.take_fault(name)
@@ -225,7 +237,9 @@ def authenticate(cluster: Cluster, header: str) -> None:
 
 def _signed_for(url: Any, query: dict[str, str], signed: list[str]) -> str | None:
     """The cluster a signature was made for, if the secret is a usual one and the signature one of ours."""
-    pairs = sorted((quote(key, safe="-_.~"), quote(value, safe="-_.~")) for key, value in query.items() if key != "X-Amz-Signature")
+    pairs = sorted(
+        (quote(key, safe="-_.~"), quote(value, safe="-_.~")) for key, value in query.items() if key != "X-Amz-Signature"
+    )
     text = "&".join(f"{key}={value}" for key, value in pairs)
     access, date, region, service, end = (query.get("X-Amz-Credential") or "////").split("/")[:5]
     for name in {one.name for one in eks.clusters.values()}:
@@ -233,7 +247,9 @@ def _signed_for(url: Any, query: dict[str, str], signed: list[str]) -> str | Non
         headers = "".join(f"{key}:{values.get(key, '')}\n" for key in signed)
         request = "\n".join(["GET", url.path or "/", text, headers, ";".join(signed), hashlib.sha256(b"").hexdigest()])
         scope = f"{date}/{region}/{service}/{end}"
-        message = f"AWS4-HMAC-SHA256\n{query.get('X-Amz-Date')}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        message = (
+            f"AWS4-HMAC-SHA256\n{query.get('X-Amz-Date')}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        )
         for secret in (*USUAL_SECRETS, access):
             key = f"AWS4{secret}".encode()
             for part in (date, region, service, end):
@@ -290,5 +306,7 @@ def inventory() -> dict[str, list[str]]:
             for key, body in server.api.objects.items():
                 plural, namespace, name = key
                 if key not in server.api.given and (plural, name) != ("serviceaccounts", "default"):
-                    total.setdefault(f"kubernetes.{body['kind'].lower()}", []).append(f"{region}|{cluster}|{namespace}|{name}")
+                    total.setdefault(f"kubernetes.{body['kind'].lower()}", []).append(
+                        f"{region}|{cluster}|{namespace}|{name}"
+                    )
     return total

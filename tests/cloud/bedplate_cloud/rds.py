@@ -41,15 +41,28 @@ BOTH = [
     Known("log_temp_files", None, "integer", "-1-2147483647"),
     Known("max_connections", "LEAST({DBInstanceClassMemory/9531392},5000)", "integer", "6-262143", True),
     Known("shared_buffers", "SUM({DBInstanceClassMemory/12038},-50003)", "integer", "16-1073741823", True),
-    Known("shared_preload_libraries", "pg_stat_statements", "list", "pg_stat_statements,pgaudit,auto_explain,pg_cron", True),
+    Known(
+        "shared_preload_libraries",
+        "pg_stat_statements",
+        "list",
+        "pg_stat_statements,pgaudit,auto_explain,pg_cron",
+        True,
+    ),
     Known("statement_timeout", None, "integer", "0-2147483647"),
     Known("idle_in_transaction_session_timeout", "86400000", "integer", "0-2147483647"),
     Known("work_mem", None, "integer", "64-2147483647"),
     Known("random_page_cost", None, "float"),
     Known("pg_stat_statements.track", None, "string", "all,top,none"),
     Known("auto_explain.log_min_duration", None, "integer", "-1-2147483647"),
-    Known("pgaudit.log", None, "list", "ddl,function,misc,read,role,write,none,all,-ddl,-function,-misc,-read,-role,-write"),
-    Known("rds.force_admin_logging_level", None, "string", "disabled,debug5,debug1,info,notice,warning,error,log,fatal"),
+    Known(
+        "pgaudit.log",
+        None,
+        "list",
+        "ddl,function,misc,read,role,write,none,all,-ddl,-function,-misc,-read,-role,-write",
+    ),
+    Known(
+        "rds.force_admin_logging_level", None, "string", "disabled,debug5,debug1,info,notice,warning,error,log,fatal"
+    ),
 ]
 CLUSTER_ONLY = [
     Known("rds.logical_replication", "0", "boolean", "0,1", True),
@@ -64,7 +77,9 @@ CLUSTER_ONLY = [
 def known(family: str, cluster: bool) -> dict[str, Known]:
     """A family's parameters. TLS became the default with Aurora PostgreSQL 17."""
     force = Known("rds.force_ssl", "1" if int(family.removeprefix(ENGINE)) >= 17 else "0", "boolean", "0,1")
-    return {one.name: one for one in sorted(BOTH + ([force, *CLUSTER_ONLY] if cluster else []), key=lambda one: one.name)}
+    return {
+        one.name: one for one in sorted(BOTH + ([force, *CLUSTER_ONLY] if cluster else []), key=lambda one: one.name)
+    }
 
 
 def arn(region: str, kind: str, name: str) -> str:
@@ -151,7 +166,9 @@ def modify_subnet_group(call: Call) -> dict[str, Any]:
 def describe_subnet_groups(call: Call) -> dict[str, Any]:
     """One subnet group or all."""
     return {
-        "DBSubnetGroups": [shown(one) for one in subnet_groups.chosen(call.region, call.params.get("DBSubnetGroupName"))]
+        "DBSubnetGroups": [
+            shown(one) for one in subnet_groups.chosen(call.region, call.params.get("DBSubnetGroupName"))
+        ]
     }
 
 
@@ -176,7 +193,9 @@ def delete_subnet_group(call: Call) -> dict[str, Any]:
 def _kind(call: Call) -> tuple[Shelf, str, bool]:
     """Which of the two kinds of parameter group an operation is about: shelf, prefix of its fields, whether a cluster's."""
     cluster = "DBCluster" in call.target.operation
-    return (cluster_groups, "DBClusterParameterGroup", True) if cluster else (instance_groups, "DBParameterGroup", False)
+    return (
+        (cluster_groups, "DBClusterParameterGroup", True) if cluster else (instance_groups, "DBParameterGroup", False)
+    )
 
 
 def group_document(region: str, name: str, family: str, description: str, cluster: bool) -> Document:
@@ -301,7 +320,9 @@ def delete_parameter_group(call: Call) -> dict[str, Any]:
 
     used = [one for one in instances.all(call.region) if one["_parameter_group"] == name]
     if _clusters(call.region, "DBClusterParameterGroup", name) if cluster else used:
-        raise AwsError("InvalidDBParameterGroupState", "One or more database instances are still members of this parameter group.")
+        raise AwsError(
+            "InvalidDBParameterGroupState", "One or more database instances are still members of this parameter group."
+        )
     _kind(call)[0].drop(call.region, name)
     return {}
 
@@ -322,7 +343,10 @@ def describe_versions(call: Call) -> dict[str, Any]:
     for version in [DEFAULT_VERSION] if params.get("DefaultOnly") else VERSIONS:
         major = version.split(".")[0]
         family = f"{ENGINE}{major}"
-        if params.get("EngineVersion") not in (None, version, major) or params.get("DBParameterGroupFamily") not in (None, family):
+        if params.get("EngineVersion") not in (None, version, major) or params.get("DBParameterGroupFamily") not in (
+            None,
+            family,
+        ):
             continue
         targets = [
             {

@@ -58,7 +58,9 @@ def create(call: Call) -> dict[str, Any]:
         version = found[-1]
     subnets = _subnet_group(region, params.get("DBSubnetGroupName"))
     groups = params.get("VpcSecurityGroupIds") or references.default_group(region, subnets["VpcId"])
-    references.groups(region, groups, subnets["VpcId"], "InvalidVPCNetworkStateFault" if not groups else "InvalidParameterValue")
+    references.groups(
+        region, groups, subnets["VpcId"], "InvalidVPCNetworkStateFault" if not groups else "InvalidParameterValue"
+    )
     family = f"{ENGINE}{version.split('.')[0]}"
     parameters = _parameter_group(region, params.get("DBClusterParameterGroupName") or f"default.{family}", family)
     _check_password(params)
@@ -98,7 +100,9 @@ def create(call: Call) -> dict[str, Any]:
         "VpcSecurityGroups": [{"VpcSecurityGroupId": one, "Status": "active"} for one in groups],
         "HostedZoneId": "Z2R2ITUGPM61AM",
         "StorageEncrypted": encrypted,
-        "KmsKeyId": references.key_arn(region, key or "alias/aws/rds", "KMSKeyNotAccessibleFault") if encrypted else None,
+        "KmsKeyId": references.key_arn(region, key or "alias/aws/rds", "KMSKeyNotAccessibleFault")
+        if encrypted
+        else None,
         "AssociatedRoles": [],
         "IAMDatabaseAuthenticationEnabled": bool(params.get("EnableIAMDatabaseAuthentication")),
         "ClusterCreateTime": clock.timestamp(),
@@ -146,7 +150,9 @@ def _parameter_group(region: str, name: str, family: str) -> str:
     except AwsError as error:
         raise AwsError("DBClusterParameterGroupNotFound", error.message, 404) from None
     if doc["DBParameterGroupFamily"] != family:
-        raise clash(f"The parameter group {name} with DBParameterGroupFamily {doc['DBParameterGroupFamily']} can't be used for this cluster. Use a parameter group with DBParameterGroupFamily {family}.")
+        raise clash(
+            f"The parameter group {name} with DBParameterGroupFamily {doc['DBParameterGroupFamily']} can't be used for this cluster. Use a parameter group with DBParameterGroupFamily {family}."
+        )
     return doc["DBClusterParameterGroupName"]
 
 
@@ -287,7 +293,9 @@ def modify(call: Call) -> dict[str, Any]:
             changes["EngineVersion"] = version
     family = f"{ENGINE}{(changes.get('EngineVersion') or doc['EngineVersion']).split('.')[0]}"
     if params.get("DBClusterParameterGroupName"):
-        changes["DBClusterParameterGroup"] = _parameter_group(call.region, params["DBClusterParameterGroupName"], family)
+        changes["DBClusterParameterGroup"] = _parameter_group(
+            call.region, params["DBClusterParameterGroupName"], family
+        )
     elif "EngineVersion" in changes and not doc["DBClusterParameterGroup"].startswith("default."):
         _parameter_group(call.region, doc["DBClusterParameterGroup"], family)
     elif "EngineVersion" in changes:
@@ -423,7 +431,15 @@ def _snapshot(call: Call, doc: Document, name: str, tags: dict[str, str]) -> Doc
     if snapshots.find(call.region, name):
         words = f"Cannot create the cluster snapshot because a snapshot with the identifier {name} already exists."
         raise AwsError("DBClusterSnapshotAlreadyExistsFault", words)
-    kept = ("AvailabilityZones", "DBClusterIdentifier", "Engine", "EngineMode", "AllocatedStorage", "Port", "EngineVersion")
+    kept = (
+        "AvailabilityZones",
+        "DBClusterIdentifier",
+        "Engine",
+        "EngineMode",
+        "AllocatedStorage",
+        "Port",
+        "EngineVersion",
+    )
     kept += ("ClusterCreateTime", "MasterUsername", "StorageEncrypted", "KmsKeyId", "DbClusterResourceId")
     made = {key: doc[key] for key in kept} | {
         "DBClusterSnapshotIdentifier": name,

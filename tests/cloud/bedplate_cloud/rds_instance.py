@@ -34,10 +34,21 @@ def create(call: Call) -> dict[str, Any]:
     if cluster["Status"] == "deleting":
         raise AwsError("InvalidDBClusterStateFault", f"DB cluster {cluster['DBClusterIdentifier']} is being deleted.")
     if params["Engine"] != cluster["Engine"]:
-        raise clash(f"The engine name requested for your DB instance ({params['Engine']}) doesn't match the engine name of your DB cluster ({ENGINE}).")
-    for refused in ("MasterUsername", "MasterUserPassword", "StorageEncrypted", "KmsKeyId", "VpcSecurityGroupIds", "DBName"):
+        raise clash(
+            f"The engine name requested for your DB instance ({params['Engine']}) doesn't match the engine name of your DB cluster ({ENGINE})."
+        )
+    for refused in (
+        "MasterUsername",
+        "MasterUserPassword",
+        "StorageEncrypted",
+        "KmsKeyId",
+        "VpcSecurityGroupIds",
+        "DBName",
+    ):
         if params.get(refused):
-            raise clash(f"The requested DB Instance will be a member of a DB Cluster. Set {refused} for the DB Cluster.")
+            raise clash(
+                f"The requested DB Instance will be a member of a DB Cluster. Set {refused} for the DB Cluster."
+            )
     check_class(params["DBInstanceClass"], cluster)
     family = f"{ENGINE}{cluster['EngineVersion'].split('.')[0]}"
     group = _parameter_group(region, params.get("DBParameterGroupName") or f"default.{family}", family)
@@ -86,7 +97,9 @@ def create(call: Call) -> dict[str, Any]:
     instances.put(region, name, doc, tags_of(params))
     cluster["_members"].append(doc)
     place(region, doc)
-    settle(doc, "DBInstanceStatus", "creating", "db-instance.create", "available", lambda: _export_logs(region, cluster))
+    settle(
+        doc, "DBInstanceStatus", "creating", "db-instance.create", "available", lambda: _export_logs(region, cluster)
+    )
     return {"DBInstance": view(region, doc)}
 
 
@@ -108,28 +121,38 @@ def check_class(wanted: str, cluster: Document) -> None:
             f"Engine={ENGINE}, EngineVersion={cluster['EngineVersion']}, LicenseModel=postgresql-license."
         )
     if wanted == "db.serverless" and not cluster["ServerlessV2ScalingConfiguration"]:
-        raise clash("Set the Serverless v2 scaling configuration on the parent DB cluster before creating a Serverless v2 DB instance.")
+        raise clash(
+            "Set the Serverless v2 scaling configuration on the parent DB cluster before creating a Serverless v2 DB instance."
+        )
 
 
 def _parameter_group(region: str, name: str, family: str) -> str:
     doc = parameter_group(region, name, False)
     if doc["DBParameterGroupFamily"] != family:
-        raise clash(f"The parameter group {name} with DBParameterGroupFamily {doc['DBParameterGroupFamily']} can't be used for this instance.")
+        raise clash(
+            f"The parameter group {name} with DBParameterGroupFamily {doc['DBParameterGroupFamily']} can't be used for this instance."
+        )
     return doc["DBParameterGroupName"]
 
 
 def _monitoring(region: str, params: Document, now: Document) -> Document:
     """Enhanced monitoring as it will be: an interval and a role that RDS may assume."""
-    interval = now.get("MonitoringInterval", 0) if params.get("MonitoringInterval") is None else params["MonitoringInterval"]
+    interval = (
+        now.get("MonitoringInterval", 0) if params.get("MonitoringInterval") is None else params["MonitoringInterval"]
+    )
     role = params.get("MonitoringRoleArn") or now.get("MonitoringRoleArn")
     if interval not in INTERVALS:
         raise invalid(f"Invalid monitoring interval: {interval}. Valid values: 0, 1, 5, 10, 15, 30, 60")
     if interval and not role:
         raise clash("A MonitoringRoleARN value is required if you specify a MonitoringInterval value other than 0.")
     if params.get("MonitoringRoleArn") and not interval:
-        raise clash("You must specify a MonitoringInterval value other than 0 when you specify a MonitoringRoleARN value.")
+        raise clash(
+            "You must specify a MonitoringInterval value other than 0 when you specify a MonitoringRoleARN value."
+        )
     if interval and not references.role(role, "monitoring.rds.amazonaws.com"):
-        raise invalid("The IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING")
+        raise invalid(
+            "The IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING"
+        )
     stream = f"arn:aws:logs:{region}:{settings.ACCOUNT}:log-group:RDSOSMetrics:log-stream:db" if interval else None
     return {
         "MonitoringInterval": interval,
@@ -147,7 +170,9 @@ def _insights(region: str, params: Document, now: Document) -> Document:
     key = params.get("PerformanceInsightsKMSKeyId")
     if not enabled:
         if key or params.get("PerformanceInsightsRetentionPeriod") or mode == "advanced":
-            raise clash("Performance Insights has to be enabled for its key, its retention period and the advanced mode.")
+            raise clash(
+                "Performance Insights has to be enabled for its key, its retention period and the advanced mode."
+            )
         return {
             "PerformanceInsightsEnabled": False,
             "PerformanceInsightsKMSKeyId": None,
@@ -158,7 +183,9 @@ def _insights(region: str, params: Document, now: Document) -> Document:
     if days not in RETENTIONS:
         raise invalid(f"Invalid Performance Insights retention period. Valid values are: 7, n * 31, 731. Got {days}.")
     if mode == "advanced" and days < ADVANCED:
-        raise clash(f"To enable the Advanced mode of Database Insights, set the Performance Insights retention period to at least {ADVANCED} days.")
+        raise clash(
+            f"To enable the Advanced mode of Database Insights, set the Performance Insights retention period to at least {ADVANCED} days."
+        )
     old = now.get("PerformanceInsightsKMSKeyId")
     chosen = references.key_arn(region, key, "KMSKeyNotAccessibleFault") if key else None
     if old and chosen and chosen != old:
@@ -186,7 +213,12 @@ def view(region: str, doc: Document) -> Document:
     cluster, row = doc["_cluster"], shown(doc)
     subnets = subnet_groups.find(region, cluster["DBSubnetGroup"])
     keys = ("MasterUsername", "StorageEncrypted", "KmsKeyId", "VpcSecurityGroups", "BackupRetentionPeriod")
-    keys += ("PreferredBackupWindow", "IAMDatabaseAuthenticationEnabled", "EnabledCloudwatchLogsExports", "AllocatedStorage")
+    keys += (
+        "PreferredBackupWindow",
+        "IAMDatabaseAuthenticationEnabled",
+        "EnabledCloudwatchLogsExports",
+        "AllocatedStorage",
+    )
     row |= {key: cluster[key] for key in keys if cluster[key] is not None}
     if cluster["DatabaseName"]:
         row["DBName"] = cluster["DatabaseName"]
@@ -232,10 +264,23 @@ def modify(call: Call) -> dict[str, Any]:
     """Change settings; another class waits for the maintenance window unless it is asked for at once."""
     doc, params, region = idle(call), call.params, call.region
     changes: Document = {}
-    for key in ("PreferredMaintenanceWindow", "AutoMinorVersionUpgrade", "PubliclyAccessible", "PromotionTier", "CopyTagsToSnapshot", "CACertificateIdentifier"):
+    for key in (
+        "PreferredMaintenanceWindow",
+        "AutoMinorVersionUpgrade",
+        "PubliclyAccessible",
+        "PromotionTier",
+        "CopyTagsToSnapshot",
+        "CACertificateIdentifier",
+    ):
         if params.get(key) is not None:
             changes[key] = params[key]
-    for refused in ("VpcSecurityGroupIds", "MasterUserPassword", "BackupRetentionPeriod", "EngineVersion", "DeletionProtection"):
+    for refused in (
+        "VpcSecurityGroupIds",
+        "MasterUserPassword",
+        "BackupRetentionPeriod",
+        "EngineVersion",
+        "DeletionProtection",
+    ):
         if params.get(refused):
             raise clash(f"The DB instance is a member of a DB cluster. Change {refused} on the cluster.")
     changes |= _monitoring(region, params, doc)

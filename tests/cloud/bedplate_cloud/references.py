@@ -61,7 +61,9 @@ def key_arn(region: str, name: str, code: str) -> str:
     if key is None or key.key_state not in ("Enabled",):
         if settings.lenient:
             return name
-        raise AwsError(code, f"KMS key {name} does not exist, is not enabled or you do not have permissions to access it.")
+        raise AwsError(
+            code, f"KMS key {name} does not exist, is not enabled or you do not have permissions to access it."
+        )
     return key.arn
 
 

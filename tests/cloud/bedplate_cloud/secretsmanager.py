@@ -101,5 +101,3 @@ def delete_secret(call: Call) -> dict[str, Any]:
 
     clock.later(days * 86400, gone)
     return answer
-
-

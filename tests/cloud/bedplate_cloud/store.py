@@ -101,7 +101,9 @@ def tag_list(doc: Document) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in doc["_tags"].items()]
 
 
-def settle(doc: Document, key: str, busy: str, duration: str, then: str, apply: Callable[[], None] | None = None) -> None:
+def settle(
+    doc: Document, key: str, busy: str, duration: str, then: str, apply: Callable[[], None] | None = None
+) -> None:
     """Show a busy state until its time is over. A later state wins over an earlier one."""
     doc[key] = busy
     doc["_turn"] = turn = doc.get("_turn", 0) + 1

@@ -5,7 +5,6 @@ from .registry import handles
 from .store import SHELVES, Document, tag_list
 
 
-
 @handles("resourcegroupstaggingapi:GetResources")
 def get_resources(call: Call) -> Document:
     """Moto's resources and those of this cloud's own."""

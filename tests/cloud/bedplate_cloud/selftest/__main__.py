@@ -5,7 +5,17 @@ import sys
 import time
 import traceback
 
-from . import checks_cache, checks_cloud, checks_database, checks_ec2, checks_eks, checks_groups, checks_kubernetes, checks_platform, checks_services  # noqa: F401
+from . import (  # noqa: F401
+    checks_cache,
+    checks_cloud,
+    checks_database,
+    checks_ec2,
+    checks_eks,
+    checks_groups,
+    checks_kubernetes,
+    checks_platform,
+    checks_services,
+)
 from .harness import CHECKS, FOLDER, Cloud
 
 

@@ -9,7 +9,10 @@ def make_cache(cloud: Cloud, net: Network, **more: Any) -> str:
     """A replication group of two nodes with AUTH; returns its name without waiting for it."""
     cache, name = cloud.client("elasticache"), fresh("redis")
     cache.create_cache_subnet_group(
-        CacheSubnetGroupName=name, CacheSubnetGroupDescription="d", SubnetIds=net.private, Tags=[{"Key": "a", "Value": "b"}]
+        CacheSubnetGroupName=name,
+        CacheSubnetGroupDescription="d",
+        SubnetIds=net.private,
+        Tags=[{"Key": "a", "Value": "b"}],
     )
     arguments = {
         "ReplicationGroupId": name,
@@ -39,7 +42,9 @@ def show(cloud: Cloud, name: str) -> Any:
 @row("cache-parameters")
 def cache_parameters(cloud: Cloud) -> None:
     cache, name = cloud.client("elasticache"), fresh("group")
-    cache.create_cache_parameter_group(CacheParameterGroupName=name, CacheParameterGroupFamily="redis7", Description="d")
+    cache.create_cache_parameter_group(
+        CacheParameterGroupName=name, CacheParameterGroupFamily="redis7", Description="d"
+    )
     twice = lambda: cache.create_cache_parameter_group(
         CacheParameterGroupName=name, CacheParameterGroupFamily="redis7", Description="d"
     )
@@ -62,9 +67,7 @@ def cache_parameters(cloud: Cloud) -> None:
     cache.reset_cache_parameter_group(CacheParameterGroupName=name, ResetAllParameters=True)
     assert user() == {}
     cache.delete_cache_parameter_group(CacheParameterGroupName=name)
-    fails(
-        "CacheParameterGroupNotFound", lambda: cache.describe_cache_parameter_groups(CacheParameterGroupName=name)
-    )
+    fails("CacheParameterGroupNotFound", lambda: cache.describe_cache_parameter_groups(CacheParameterGroupName=name))
 
 
 @row("cache-states")

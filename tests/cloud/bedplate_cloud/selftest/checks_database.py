@@ -251,7 +251,9 @@ def db_versions(cloud: Cloud) -> None:
     versions = rds.describe_db_engine_versions(Engine=ENGINE, EngineVersion="16.8")["DBEngineVersions"]
     assert versions[0]["DBParameterGroupFamily"] == "aurora-postgresql16"
     assert "16.9" in [one["EngineVersion"] for one in versions[0]["ValidUpgradeTarget"]]
-    options = rds.describe_orderable_db_instance_options(Engine=ENGINE, EngineVersion="16.8", DBInstanceClass="db.r6g.large")
+    options = rds.describe_orderable_db_instance_options(
+        Engine=ENGINE, EngineVersion="16.8", DBInstanceClass="db.r6g.large"
+    )
     assert len(options["OrderableDBInstanceOptions"]) == 1
 
 

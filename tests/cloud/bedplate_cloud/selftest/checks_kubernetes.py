@@ -21,7 +21,9 @@ def token(cluster: str) -> str:
     """A token as `aws eks get-token` makes it."""
     session = boto3.Session(aws_access_key_id="test", aws_secret_access_key="test", region_name=REGION)
     client = session.client("sts")
-    signer = RequestSigner(client.meta.service_model.service_id, REGION, "sts", "v4", session.get_credentials(), session.events)
+    signer = RequestSigner(
+        client.meta.service_model.service_id, REGION, "sts", "v4", session.get_credentials(), session.events
+    )
     url = f"https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&Version=2011-06-15"
     request = {"method": "GET", "url": url, "body": {}, "headers": {"x-k8s-aws-id": cluster}, "context": {}}
     signed = signer.generate_presigned_url(request, region_name=REGION, expires_in=60, operation_name="")
@@ -45,7 +47,9 @@ class Kubernetes:
         self.context = ssl.create_default_context(cadata=authority)
         self.token = token(self.name)
 
-    def ask(self, method: str, path: str, body: Any = None, content: str = "application/json", bearer: str | None = None) -> Any:
+    def ask(
+        self, method: str, path: str, body: Any = None, content: str = "application/json", bearer: str | None = None
+    ) -> Any:
         """Status and document."""
         headers = {"Authorization": f"Bearer {bearer or self.token}", "Content-Type": content, "User-Agent": "check/1"}
         data = json.dumps(body).encode() if body is not None else None
@@ -64,7 +68,10 @@ class Kubernetes:
 
 def hpa(most: int, **more: Any) -> Any:
     """The platform's autoscaler."""
-    spec = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fintech-api"}, "maxReplicas": most}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fintech-api"},
+        "maxReplicas": most,
+    }
     meta = {"name": "fintech-api-hpa", "namespace": "fintech-prod"}
     return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": meta, "spec": spec | more}
 
@@ -104,7 +111,10 @@ def kubernetes_apply(cloud: Cloud) -> None:
     assert api.apply(HPA, hpa(10, minReplicas=3))[0] == 409
     assert api.apply(HPA, hpa(20))[1]["spec"]["minReplicas"] == 1
     assert api.apply(HPA, hpa(0), force=True)[0] == 422
-    assert api.ask("PATCH", HPA, {"spec": {"maxReplicas": 5}}, "application/merge-patch+json")[1]["spec"]["maxReplicas"] == 5
+    assert (
+        api.ask("PATCH", HPA, {"spec": {"maxReplicas": 5}}, "application/merge-patch+json")[1]["spec"]["maxReplicas"]
+        == 5
+    )
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "api", "annotations": {"a": "b"}}}
     path = "/api/v1/namespaces/fintech-prod/serviceaccounts/api"
     assert api.apply(path, account)[1]["metadata"]["annotations"] == {"a": "b"}
@@ -117,14 +127,21 @@ def kubernetes_objects(cloud: Cloud) -> None:
     api = Kubernetes(cloud)
     api.apply("/api/v1/namespaces/fintech-prod", NAMESPACE)
     spec = {"type": "NodePort", "selector": {"app": "fintech-api"}, "ports": [{"port": 80, "targetPort": 8080}]}
-    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "fintech-api", "labels": {"a": "b"}}, "spec": spec}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "fintech-api", "labels": {"a": "b"}},
+        "spec": spec,
+    }
     path = "/api/v1/namespaces/fintech-prod/services"
     first = api.apply(f"{path}/fintech-api", service)[1]
     assert 30000 <= first["spec"]["ports"][0]["nodePort"] <= 32767 and first["spec"]["clusterIP"]
     assert api.apply(f"{path}/fintech-api", service)[1] == first
     assert len(api.ask("GET", f"{path}?labelSelector=a%3Db")[1]["items"]) == 1
     assert not api.ask("GET", f"{path}?labelSelector=a%3Dc")[1]["items"]
-    assert any(one.endswith("|fintech-prod|fintech-api") for one in cloud.control("GET", "inventory")["kubernetes.service"])
+    assert any(
+        one.endswith("|fintech-prod|fintech-api") for one in cloud.control("GET", "inventory")["kubernetes.service"]
+    )
     assert api.ask("DELETE", f"{path}/fintech-api")[1]["status"] == "Success"
     assert api.ask("GET", f"{path}/fintech-api")[0] == 404
     assert api.ask("DELETE", "/api/v1/namespaces/kube-system")[0] == 403
@@ -132,7 +149,12 @@ def kubernetes_objects(cloud: Cloud) -> None:
     assert api.ask("POST", path, service)[0] == 403
     cloud.advance()
     assert api.ask("GET", "/api/v1/namespaces/fintech-prod")[0] == 404
+    error = {"code": "InternalError", "message": "down", "status": 500}
+    cloud.control("POST", "fault", {"operation": "kubernetes:ListNamespaces", "nth": 1, "error": error})
+    assert [api.ask("GET", "/api/v1/namespaces")[0] for _ in range(2)] == [500, 200]
     cloud.client("eks").delete_cluster(name=api.name)
     cloud.advance()
     fails("ResourceNotFoundException", lambda: cloud.client("eks").describe_cluster(name=api.name))
-    assert "kubernetes.namespace" not in cloud.control("GET", "inventory") or api.name not in str(cloud.control("GET", "inventory"))
+    assert "kubernetes.namespace" not in cloud.control("GET", "inventory") or api.name not in str(
+        cloud.control("GET", "inventory")
+    )

@@ -74,11 +74,18 @@ def scaling_targets(cloud: Cloud) -> None:
     scaling, table = cloud.client("application-autoscaling"), make_table(cloud)
     place = {"ServiceNamespace": "dynamodb", "ResourceId": f"table/{table}"}
     place["ScalableDimension"] = "dynamodb:table:ReadCapacityUnits"
-    register = lambda **more: scaling.register_scalable_target(**{**place, "MinCapacity": 5, "MaxCapacity": 100, **more})
+    register = lambda **more: scaling.register_scalable_target(
+        **{**place, "MinCapacity": 5, "MaxCapacity": 100, **more}
+    )
     fails("ValidationException", lambda: register(ResourceId="table/none"))
     fails("ValidationException", lambda: register(MinCapacity=200))
     metric = {"PredefinedMetricType": "DynamoDBReadCapacityUtilization"}
-    policy = {"TargetValue": 70.0, "PredefinedMetricSpecification": metric, "ScaleInCooldown": 60, "ScaleOutCooldown": 60}
+    policy = {
+        "TargetValue": 70.0,
+        "PredefinedMetricSpecification": metric,
+        "ScaleInCooldown": 60,
+        "ScaleOutCooldown": 60,
+    }
     put = lambda: scaling.put_scaling_policy(
         PolicyName="p", PolicyType="TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration=policy, **place
     )
@@ -87,7 +94,9 @@ def scaling_targets(cloud: Cloud) -> None:
     assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "b"}
     scaling.tag_resource(ResourceARN=arn, Tags={"c": "d"})
     scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
-    found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb", ResourceIds=[f"table/{table}"])["ScalableTargets"]
+    found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb", ResourceIds=[f"table/{table}"])[
+        "ScalableTargets"
+    ]
     assert "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable" in found[0]["RoleARN"]
     assert put()["PolicyARN"] == put()["PolicyARN"]
     inventory = cloud.control("GET", "inventory")
@@ -131,7 +140,10 @@ def bucket_lifecycle(cloud: Cloud) -> None:
     fails("InvalidArgument", lambda: put(10))
     put(90)
     found = s3.get_bucket_lifecycle_configuration(Bucket=name)["Rules"][0]
-    assert (found["Filter"], found["NoncurrentVersionExpiration"]) == (rule["Filter"], rule["NoncurrentVersionExpiration"])
+    assert (found["Filter"], found["NoncurrentVersionExpiration"]) == (
+        rule["Filter"],
+        rule["NoncurrentVersionExpiration"],
+    )
     format = {"PartitionedPrefix": {"PartitionDateSource": "EventTime"}}
     wanted = {"TargetBucket": target, "TargetPrefix": "access-logs/", "TargetObjectKeyFormat": format}
     log = lambda: s3.put_bucket_logging(Bucket=name, BucketLoggingStatus={"LoggingEnabled": wanted})
@@ -150,7 +162,9 @@ def bucket_tiering(cloud: Cloud) -> None:
     put = lambda days: s3.put_bucket_intelligent_tiering_configuration(
         Bucket=name, Id="t", IntelligentTieringConfiguration=tiers(days)
     )
-    get = lambda: s3.get_bucket_intelligent_tiering_configuration(Bucket=name, Id="t")["IntelligentTieringConfiguration"]
+    get = lambda: s3.get_bucket_intelligent_tiering_configuration(Bucket=name, Id="t")[
+        "IntelligentTieringConfiguration"
+    ]
     fails("NoSuchConfiguration", get)
     fails("InvalidArgument", lambda: put(10))
     put(90)
@@ -229,12 +243,25 @@ def topic_same(cloud: Cloud) -> None:
 @row("budgets")
 def budgets(cloud: Cloud) -> None:
     client, name = cloud.client("budgets"), fresh("budget")
-    wanted = {"BudgetName": name, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": "100", "Unit": "USD"}}
-    notice = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Threshold": 80.0, "ThresholdType": "PERCENTAGE"}
+    wanted = {
+        "BudgetName": name,
+        "BudgetType": "COST",
+        "TimeUnit": "MONTHLY",
+        "BudgetLimit": {"Amount": "100", "Unit": "USD"},
+    }
+    notice = {
+        "NotificationType": "ACTUAL",
+        "ComparisonOperator": "GREATER_THAN",
+        "Threshold": 80.0,
+        "ThresholdType": "PERCENTAGE",
+    }
     mail = {"SubscriptionType": "EMAIL", "Address": "a@example.com"}
     with_mail = [{"Notification": notice, "Subscribers": [mail]}]
     create = lambda: client.create_budget(
-        AccountId=ACCOUNT, Budget=wanted, NotificationsWithSubscribers=with_mail, ResourceTags=[{"Key": "a", "Value": "b"}]
+        AccountId=ACCOUNT,
+        Budget=wanted,
+        NotificationsWithSubscribers=with_mail,
+        ResourceTags=[{"Key": "a", "Value": "b"}],
     )
     create()
     fails("DuplicateRecordException", create)
@@ -348,7 +375,9 @@ def node_groups_attach(cloud: Cloud) -> None:
     eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={"subnetIds": net.private})
     cloud.advance()
     of = {"clusterName": name, "nodegroupName": "system-ng"}
-    eks.create_nodegroup(**of, subnets=net.private, nodeRole=nodes, scalingConfig={"minSize": 1, "desiredSize": 2, "maxSize": 3})
+    eks.create_nodegroup(
+        **of, subnets=net.private, nodeRole=nodes, scalingConfig={"minSize": 1, "desiredSize": 2, "maxSize": 3}
+    )
     cloud.advance()
     group = eks.describe_nodegroup(**of)["nodegroup"]["resources"]["autoScalingGroups"][0]["name"]
     show = lambda: scaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
