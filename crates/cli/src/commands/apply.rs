@@ -36,7 +36,9 @@ pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) 
 
 /// Reads a saved plan and checks that it still fits.
 fn saved_plan(path: &Path, session: &mut Session) -> Result<Plan> {
-    let refused = |what: String| Refused::new(format!("{} {what}", path.display()), "make a new plan with `bedplate plan --out FILE`");
+    let refused = |what: String| {
+        Refused::new(format!("{} {what}", path.display()), "make a new plan with `bedplate plan --out FILE`")
+    };
     let text = fs_err::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
     let SavedPlan { plan, choices } =
         serde_json::from_slice(&text).map_err(|error| refused(format!("is no plan of this version: {error}")))?;
@@ -65,7 +67,8 @@ pub(crate) async fn carry_out(
         if !printer.json {
             show_plan(printer, plan, &session.kinds);
         }
-        let all: Vec<String> = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.address, refusal.problem)).collect();
+        let all: Vec<String> =
+            plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.address, refusal.problem)).collect();
         return Err(Refused::new(format!("nothing was touched: {}", all.join("; ")), refusal.hint.clone()));
     }
     if plan.is_empty() {
@@ -150,7 +153,10 @@ async fn watch_signals(cancel: CancellationToken, printer: Printer) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the second signal leaves at once; the state on disk is complete at any instant")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the second signal leaves at once; the state on disk is complete at any instant"
+)]
 fn leave() -> ! {
     std::process::exit(130)
 }

@@ -52,7 +52,8 @@ fn explain(failure: &Failure) -> (String, String) {
             "choose another name in the configuration, or remove {id} if nobody needs it, then run the same command again"
         ),
         EffectError::WillNotSettle { .. } => {
-            "someone or something else may be changing it back: find out who, then run the same command again".to_owned()
+            "someone or something else may be changing it back: find out who, then run the same command again"
+                .to_owned()
         }
         EffectError::Deadline { .. } => "AWS is still working on it: the same command goes on waiting".to_owned(),
         EffectError::Broken { .. } => {
