@@ -2,8 +2,8 @@
 
 use crate::{EffectError, Engine, Event, survey::owned_generation};
 use bedplate_model::{
-    Address, CallError, Class, Creation, Id, Json, JsonStep, Kind, Owner, Readiness, Recovery, Seen, Tags, Which, is_known, resolve,
-    token,
+    Address, CallError, Class, Creation, Id, Json, JsonStep, Kind, Owner, Readiness, Recovery, Seen, Tags, Which,
+    is_known, resolve, token,
 };
 use bedplate_plan::{Action, Change, Make, TagDifference, differences, tag_differences};
 use bedplate_state::{Intent, State};
@@ -34,11 +34,7 @@ impl<C> Engine<'_, C> {
             change,
             spec,
             depends_on: make.depends_on.clone(),
-            owner: Owner {
-                stack: self.stack.clone(),
-                address: change.address.clone(),
-                generation: make.generation,
-            },
+            owner: Owner { stack: self.stack.clone(), address: change.address.clone(), generation: make.generation },
             tags: make.tags.clone(),
         };
         match &make.id {
@@ -169,7 +165,8 @@ impl<C> Engine<'_, C> {
         loop {
             let seen = kind.read(self.cloud, Which::Owned(&self.stack)).await?;
             let ours = |seen: &Seen| {
-                seen.tags.as_ref().and_then(Owner::from_tags).as_ref() == Some(owner) && seen.readiness != Readiness::Gone
+                seen.tags.as_ref().and_then(Owner::from_tags).as_ref() == Some(owner)
+                    && seen.readiness != Readiness::Gone
             };
             if let Some(seen) = seen.into_iter().find(ours) {
                 return Ok(Some(seen.id));
@@ -233,8 +230,7 @@ impl<C> Engine<'_, C> {
                     self.events.event(Event::Waiting { address, state: "no outputs yet", elapsed, expected });
                     continue;
                 };
-                let (spec, tags, depends_on) =
-                    (target.spec.clone(), target.tags.clone(), target.depends_on.clone());
+                let (spec, tags, depends_on) = (target.spec.clone(), target.tags.clone(), target.depends_on.clone());
                 return Ok(self.journal.record(|state| state.ready(address, spec, tags, outputs, depends_on)).await?);
             }
 

@@ -1,6 +1,10 @@
 //! Removes a resource.
 
-use crate::{EffectError, Engine, Event, make::{LAG, backoff, words}, survey::owned_generation};
+use crate::{
+    EffectError, Engine, Event,
+    make::{LAG, backoff, words},
+    survey::owned_generation,
+};
 use bedplate_model::{Class, Id, Kind, Owner, Ownership, Readiness};
 use bedplate_plan::{Change, Removal};
 use bedplate_state::Status;
@@ -71,7 +75,8 @@ impl<C> Engine<'_, C> {
                 Ok(()) => return Ok(()),
                 Err(error) if error.class == Class::NotFound => return Ok(()),
                 Err(error)
-                    if matches!(error.class, Class::Busy | Class::NotYet) && started.elapsed() < kind.pace().deadline =>
+                    if matches!(error.class, Class::Busy | Class::NotYet)
+                        && started.elapsed() < kind.pace().deadline =>
                 {
                     self.events.event(Event::Retrying { address: &change.address, error: &error });
                     self.pause(backoff(&mut retries)).await?;

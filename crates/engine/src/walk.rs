@@ -5,7 +5,11 @@ use bedplate_model::{Address, Kind, StackId};
 use bedplate_plan::{Action, Change, Op, Plan, Schedule, schedule};
 use bedplate_state::{Deposed, State};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use petgraph::{Direction, graph::NodeIndex, visit::{Dfs, EdgeRef}};
+use petgraph::{
+    Direction,
+    graph::NodeIndex,
+    visit::{Dfs, EdgeRef},
+};
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     sync::{Arc, Mutex, PoisonError},
@@ -120,8 +124,10 @@ impl<'a, C> Engine<'a, C> {
             let unknown = self.journal.read(|state| !state.resources.contains_key(&change.address));
             if unknown && !old.is_empty() {
                 let kept = change.make.as_ref().and_then(|make| Some((make, make.id.clone()?)));
-                old.extend(kept.map(|(make, id)| {
-                    Deposed { generation: make.generation, id, depends_on: make.depends_on.clone() }
+                old.extend(kept.map(|(make, id)| Deposed {
+                    generation: make.generation,
+                    id,
+                    depends_on: make.depends_on.clone(),
                 }));
                 found.push((change, old));
             }
@@ -135,7 +141,12 @@ impl<'a, C> Engine<'a, C> {
         Ok(self.journal.record(discover).await?)
     }
 
-    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> (NodeIndex, Duration, Result<(), EffectError>) {
+    async fn run(
+        &self,
+        plan: &Plan,
+        schedule: &Schedule,
+        node: NodeIndex,
+    ) -> (NodeIndex, Duration, Result<(), EffectError>) {
         let started = Instant::now();
         let (change, action) = described(plan, schedule.graph[node]);
         self.events.event(Event::Started { address: &change.address, action });

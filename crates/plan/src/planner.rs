@@ -5,8 +5,8 @@ use crate::{
     tag_differences,
 };
 use bedplate_model::{
-    Address, Change as Policy, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, Tags, is_known, resolve,
-    token,
+    Address, Change as Policy, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, Tags, is_known,
+    resolve, token,
 };
 use bedplate_state::{Resource, State, Status};
 use serde_json::json;
@@ -52,7 +52,9 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The state or the graph has a type this version does not know.
-    #[error("{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it")]
+    #[error(
+        "{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it"
+    )]
     UnknownKind {
         /// The resource.
         address: Address,
@@ -234,9 +236,7 @@ impl Planner<'_> {
             let generation = match (action, &found.current) {
                 (Action::Update | Action::Adopt, Some((generation, _))) => *generation,
                 // Repeating a create that was cut off is the same create.
-                (Action::Create, _) if judged.interrupted => {
-                    recorded.map_or(0, |recorded| recorded.generation)
-                }
+                (Action::Create, _) if judged.interrupted => recorded.map_or(0, |recorded| recorded.generation),
                 _ => next_generation(self.state, address, found),
             };
             let keeps = matches!(action, Action::Update | Action::Adopt);
@@ -355,8 +355,12 @@ impl Site<'_> {
             address: self.address.clone(),
             problem: format!("{because} and has {protection}"),
             hint: match self.wanted {
-                Some(_) => "undo the change, or switch the protection off in the configuration and apply again".to_owned(),
-                None => format!("`bedplate destroy --lift-protection --target {}` removes it all the same", self.address),
+                Some(_) => {
+                    "undo the change, or switch the protection off in the configuration and apply again".to_owned()
+                }
+                None => {
+                    format!("`bedplate destroy --lift-protection --target {}` removes it all the same", self.address)
+                }
             },
         });
         (Removal { unprotect, ..self.gone(generation, Some(seen.id.clone())) }, refusal)
@@ -455,13 +459,6 @@ fn judge<'a>(
     seen: &Seen,
     recorded: Option<&Resource>,
 ) -> Result<Judged, RecordError> {
-    if let Readiness::Broken(why) = &seen.readiness {
-        return Ok(Judged { action: Some(Action::Replace), reason: format!("is broken: {why}"), ..Judged::default() });
-    }
-    if recorded.is_some_and(|recorded| recorded.status == Status::Deleting) && schema.ownership() != Ownership::Shared {
-        let reason = "its replacement was cut off".to_owned();
-        return Ok(Judged { action: Some(Action::Replace), reason, ..Judged::default() });
-    }
     let last = recorded.map(|recorded| &recorded.spec);
     let mut judged = Judged::default();
     let (mut replaced_by, mut drifted, mut configured) = (Vec::new(), false, false);
@@ -476,12 +473,18 @@ fn judge<'a>(
                 replaced_by.push(why.unwrap_or_else(|| format!("{} cannot be changed in place", field.name)));
             }
             Policy::Refuse => judged.refusals.push((
-                why.unwrap_or_else(|| format!("{} cannot be changed, and a replacement would lose what it holds", field.name)),
+                why.unwrap_or_else(|| {
+                    format!("{} cannot be changed, and a replacement would lose what it holds", field.name)
+                }),
                 format!("set {} back to {}", field.name, before.as_ref().unwrap_or(&Json::Null)),
             )),
         }
         let drift = last.is_some_and(|last| is_known(&after) && last.get(field.name) == Some(&after));
-        if drift { drifted = true } else { configured = true }
+        if drift {
+            drifted = true
+        } else {
+            configured = true
+        }
         judged.fields.extend(paths(field.name, before.unwrap_or(Json::Null), after).map(|(path, before, after)| {
             FieldChange { path, before, after, forces_replacement: policy == Policy::Replace, drift }
         }));
@@ -492,15 +495,30 @@ fn judge<'a>(
         let last = recorded.map(|recorded| &recorded.tags);
         for TagDifference { key, before, after } in tag_differences(wanted_tags, tags, last.unwrap_or(&Tags::new())) {
             let drift = last.is_some_and(|last| last.get(&key) == after.as_ref());
-            if drift { drifted = true } else { configured = true }
+            if drift {
+                drifted = true
+            } else {
+                configured = true
+            }
             let (before, after) = (json!(before), json!(after));
-            judged.fields.push(FieldChange { path: format!("tags.{key}"), before, after, forces_replacement: false, drift });
+            judged.fields.push(FieldChange {
+                path: format!("tags.{key}"),
+                before,
+                after,
+                forces_replacement: false,
+                drift,
+            });
         }
     }
 
     let unfinished = recorded.is_some_and(|recorded| recorded.status != Status::Ready);
     let busy = matches!(seen.readiness, Readiness::Busy(_));
-    (judged.action, judged.reason) = if !replaced_by.is_empty() {
+    let half_removed = recorded.is_some_and(|recorded| recorded.status == Status::Deleting);
+    (judged.action, judged.reason) = if let Readiness::Broken(why) = &seen.readiness {
+        (Some(Action::Replace), format!("is broken: {why}"))
+    } else if half_removed && schema.ownership() != Ownership::Shared {
+        (Some(Action::Replace), "its removal was cut off".to_owned())
+    } else if !replaced_by.is_empty() {
         (Some(Action::Replace), replaced_by.join("; "))
     } else if recorded.is_none() {
         (Some(Action::Adopt), "exists and is this stack's, but the state does not know it".to_owned())

@@ -118,12 +118,7 @@ impl Bench {
         let before = self.cloud.calls().len();
         let outcome = self.apply(graph).await;
         let calls = self.cloud.calls();
-        assert!(
-            is_clean(&outcome),
-            "{outcome:#?}\n{:#?}\n{:#?}",
-            &calls[before..],
-            self.cloud.violations()
-        );
+        assert!(is_clean(&outcome), "{outcome:#?}\n{:#?}\n{:#?}", &calls[before..], self.cloud.violations());
     }
 
     /// Applies and dies at the effect `place`. Whether it came so far.
@@ -158,7 +153,10 @@ impl Bench {
             }
             let outputs = self.cloud.outputs(node.kind, id).unwrap();
             let known = recorded.outputs.as_ref().and_then(Json::as_object).expect("outputs");
-            assert!(known.iter().all(|(field, value)| &outputs[field] == value), "{address}: {outputs} is not {known:?}");
+            assert!(
+                known.iter().all(|(field, value)| &outputs[field] == value),
+                "{address}: {outputs} is not {known:?}"
+            );
             assert_eq!(recorded.status, Status::Ready, "{address}");
             assert!(recorded.deposed.is_empty(), "{address}: {recorded:?}");
             assert_eq!(recorded.depends_on, node.depends_on.keys().cloned().collect(), "{address}");

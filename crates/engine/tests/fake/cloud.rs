@@ -246,9 +246,9 @@ impl World {
     fn holders(&self, kind: &str, id: &Id, hold: Hold) -> Vec<Key> {
         let holds = |key: &Key, object: &Object| {
             let references = Facts::of(key.0).references.iter();
-            references.filter(|reference| reference.hold == hold && reference.to == kind).any(|reference| {
-                object.spec.get(reference.field).and_then(Json::as_str) == Some(id.as_str())
-            })
+            references
+                .filter(|reference| reference.hold == hold && reference.to == kind)
+                .any(|reference| object.spec.get(reference.field).and_then(Json::as_str) == Some(id.as_str()))
         };
         self.objects.iter().filter(|(key, object)| holds(key, object)).map(|(key, _)| key.clone()).collect()
     }

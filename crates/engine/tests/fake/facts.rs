@@ -67,12 +67,7 @@ const fn reference(field: &'static str, to: &'static str, hold: Hold) -> Referen
 
 const ALL: &[Facts] = &[
     Facts { kind: "net.net", ..PLAIN },
-    Facts {
-        kind: "net.sub",
-        references: &[reference("net", "net.net", Hold::Blocks)],
-        unique: Some("range"),
-        ..PLAIN
-    },
+    Facts { kind: "net.sub", references: &[reference("net", "net.net", Hold::Blocks)], unique: Some("range"), ..PLAIN },
     Facts {
         kind: "net.gate",
         references: &[reference("sub", "net.sub", Hold::Blocks)],
@@ -113,8 +108,7 @@ const ALL: &[Facts] = &[
     },
 ];
 
-const ENTRY: &[Reference] =
-    &[reference("net", "net.net", Hold::Cascades), reference("gate", "net.gate", Hold::Loose)];
+const ENTRY: &[Reference] = &[reference("net", "net.net", Hold::Cascades), reference("gate", "net.gate", Hold::Loose)];
 
 impl Facts {
     pub(crate) fn of(kind: &str) -> &'static Self {
