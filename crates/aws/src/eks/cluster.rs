@@ -1,7 +1,7 @@
 //! A Kubernetes control plane.
 
 use super::{reason, retag, tags, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, SubnetId, error::Sent};
+use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, error::Sent};
 use aws_sdk_eks::types::{
     AuthenticationMode, Cluster as SdkCluster, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig,
     KubernetesNetworkConfigRequest, LogSetup, LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest,
@@ -23,7 +23,8 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub enum Cluster {}
 
-/// Settings of a cluster. What AWS cannot change is refused: a replacement would lose every Kubernetes object.
+/// Settings of a cluster. What AWS cannot change is refused, because a replacement would lose every Kubernetes object; but
+/// it cannot stay behind in a VPC that goes.
 #[derive(Clone, Debug, Record)]
 pub struct ClusterSpec<P: Phase> {
     /// Its name, up to 100 letters, digits, `-` and `_`.
@@ -34,7 +35,11 @@ pub struct ClusterSpec<P: Phase> {
     pub role_arn: P::Of<Arn>,
     /// The Kubernetes version, `1.35`. It moves up one minor version at a time and never down.
     pub version: P::Of<String>,
-    /// The subnets for the control plane's network interfaces, in two zones at least; always in the same VPC.
+    /// The VPC of the subnets. EKS takes it from them and cannot take a cluster to another one.
+    #[replace]
+    #[aws(none)]
+    pub vpc: P::Of<VpcId>,
+    /// The subnets for the control plane's network interfaces, in two zones at least.
     #[aws("ResourcesVpcConfig")]
     pub subnets: P::Of<BTreeSet<SubnetId>>,
     /// Security groups of these interfaces, up to five, besides the one that EKS makes.
@@ -76,8 +81,7 @@ pub struct ClusterSpec<P: Phase> {
 /// Outputs of a cluster.
 #[derive(Clone, Debug, Record)]
 pub struct ClusterOutputs<P: Phase> {
-    /// Its name.
-    #[named]
+    /// Its name. It follows from the identity, but what lies in a cluster is not there again when the cluster is.
     pub name: P::Of<String>,
     /// Its ARN.
     #[named]
@@ -313,6 +317,7 @@ fn observe(cluster: &SdkCluster) -> Option<Observation<Cluster>> {
             name: Some(name.to_owned()),
             role_arn: cluster.role_arn().map(Arn::new),
             version: cluster.version().map(str::to_owned),
+            vpc: vpc.and_then(|vpc| vpc.vpc_id()).map(VpcId::new),
             subnets: vpc.map(|vpc| vpc.subnet_ids().iter().map(SubnetId::new).collect()),
             security_groups: vpc.map(|vpc| vpc.security_group_ids().iter().map(SecurityGroupId::new).collect()),
             endpoint_private: vpc.map(|vpc| vpc.endpoint_private_access),
@@ -359,6 +364,7 @@ mod tests {
     fn cluster(status: ClusterStatus) -> SdkCluster {
         let issue = ClusterIssue::builder().code(ClusterIssueCode::AccessDenied).message("no").build();
         let network = VpcConfigResponse::builder()
+            .vpc_id("vpc-1")
             .subnet_ids("subnet-2")
             .subnet_ids("subnet-1")
             .security_group_ids("sg-1")
@@ -400,7 +406,7 @@ mod tests {
         assert_eq!(
             seen.spec.to_json(),
             json!({
-                "name": "c", "role_arn": "arn:role", "version": "1.35", "subnets": ["subnet-1", "subnet-2"],
+                "name": "c", "role_arn": "arn:role", "version": "1.35", "vpc": "vpc-1", "subnets": ["subnet-1", "subnet-2"],
                 "security_groups": ["sg-1"], "endpoint_private": true, "endpoint_public": false,
                 "public_access_cidrs": ["0.0.0.0/0"], "encryption_key": "arn:key", "logs": ["api", "audit"],
                 "authentication_mode": "API", "support_type": "STANDARD", "deletion_protection": false,
