@@ -85,11 +85,8 @@ fn the_network_is_put_back() {
     assert_eq!(associated["fields"][0]["path"], "subnets");
     assert_eq!(associated["fields"][0]["before"], json!([data[0]]));
     assert_eq!(associated["fields"][0]["after"], json!({"unknown": true}));
-    plan.assert_drift(
-        "network/route-table/app-a",
-        "update",
-        &[("routes.0.0.0.0/0", Value::Null, json!({"nat_gateway": nat}))],
-    );
+    let route = json!({"0.0.0.0/0": {"nat_gateway": nat}});
+    plan.assert_drift("network/route-table/app-a", "update", &[("routes", json!({}), route)]);
     plan.assert_drift(
         "network/rule/endpoints-from-vpc",
         "update",

@@ -63,6 +63,9 @@ fn a_state_that_is_damaged_or_in_use_or_of_another_stack() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, "[cluster]\nenabled = false");
     project.bootstrap();
+    // Before a run writes for the first time, it keeps what was there.
+    project.configure("[tags]\nTeam = \"a\"\n[cluster]\nenabled = false");
+    project.bootstrap();
     let path = project.state_path();
     let place = path.file_name().unwrap().to_str().unwrap();
     let good = fs_err::read(&path).unwrap();
