@@ -95,7 +95,7 @@ fn region_from_environment(globals: &Globals, config: &mut Config) -> Result<()>
 
 async fn load(store: &FileStore) -> Result<Option<State>, StoreError> {
     let Some(bytes) = store.load().await? else { return Ok(None) };
-    parse(&bytes).map(Some).map_err(|source| {
+    parse(&bytes).map(Some).map_err(|problem| {
         let backup = store.backup_path();
         let way_back = match backup.exists() {
             true => {
@@ -103,7 +103,7 @@ async fn load(store: &FileStore) -> Result<Option<State>, StoreError> {
             }
             false => format!("Put a copy of it back, or move it away: mv '{0}' '{0}.damaged'", store.place()),
         };
-        StoreError::Format { place: store.place(), way_back, source }
+        StoreError::Format { place: store.place(), way_back, problem }
     })
 }
 

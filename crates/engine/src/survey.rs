@@ -2,8 +2,7 @@
 
 use crate::Kinds;
 use bedplate_model::{
-    Address, CallError, Id, Json, Kind, Owner, Ownership, RecordError, Recovery, Seen, StackId, Which, is_known,
-    resolve,
+    Address, CallError, Id, Json, Kind, Owner, Ownership, RecordError, Recovery, Seen, StackId, Which, resolve,
 };
 use bedplate_plan::{Found, Graph, Observations};
 use bedplate_state::{State, Status};
@@ -157,9 +156,6 @@ impl<C> Survey<'_, C> {
     fn identity(&self, kind: &dyn Kind<C>, address: &Address) -> Result<Option<Id>, SurveyError> {
         let Some(node) = self.graph.get(address) else { return Ok(None) };
         let spec = resolve(&node.draft, &|to, field| self.output(to, field));
-        if !is_known(&spec) {
-            return Ok(None);
-        }
         kind.identity(&spec).map_err(|source| SurveyError::Misfit { address: address.clone(), source })
     }
 

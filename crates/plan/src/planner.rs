@@ -156,7 +156,7 @@ impl Planner<'_> {
         };
         let found_outputs = found.current.as_ref().and_then(|(_, seen)| seen.outputs.clone());
         let outputs = found_outputs.or_else(|| recorded.and_then(|recorded| recorded.outputs.clone()));
-        let identity = if is_known(&wanted) { schema.identity(&wanted).map_err(misfit)? } else { None };
+        let identity = schema.identity(&wanted).map_err(misfit)?;
         let held: BTreeSet<Address> = match recorded {
             Some(recorded) => recorded.depends_on.clone(),
             None => node.depends_on.keys().cloned().collect(),
@@ -165,7 +165,7 @@ impl Planner<'_> {
             address,
             schema,
             wanted: Some(&wanted),
-            identity,
+            identity: identity.as_ref(),
             depends_on: &held,
             lift_protection: self.options.lift_protection,
         };
@@ -182,7 +182,7 @@ impl Planner<'_> {
                 let volatile = schema.output_fields().iter().filter(|field| field.volatile).map(|field| field.name);
                 Fate::Updates(outputs, volatile.collect())
             }
-            Some(_) => Fate::Made(named(schema, &wanted, recorded).map_err(misfit)?),
+            Some(_) => Fate::Made(named(schema, identity.as_ref(), recorded)),
         };
 
         if let Some(recorded) = recorded.filter(|recorded| recorded.kind != node.kind) {
@@ -336,7 +336,7 @@ struct Site<'a> {
     /// What comes in its place, as far as it is known.
     wanted: Option<&'a Json>,
     /// The id that this will have, where its name tells.
-    identity: Option<Id>,
+    identity: Option<&'a Id>,
     depends_on: &'a BTreeSet<Address>,
     lift_protection: bool,
 }
@@ -369,7 +369,7 @@ impl Site<'_> {
     /// Removes it without looking, or forgets it.
     fn gone(&self, generation: u32, id: Option<Id>) -> Removal {
         // Two of the same name cannot stand side by side, whatever the type says of others.
-        let first = deletes_first(self.schema) || (id.is_some() && id == self.identity);
+        let first = deletes_first(self.schema) || (id.is_some() && id.as_ref() == self.identity);
         Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, first }
     }
 
@@ -402,16 +402,11 @@ fn next_generation(state: &State, address: &Address, found: &Found) -> u32 {
 }
 
 /// The outputs that a resource has again when it is made anew under the same name.
-fn named(schema: &dyn Schema, wanted: &Json, recorded: Option<&Resource>) -> Result<Json, RecordError> {
-    let Some(recorded) = recorded.filter(|recorded| recorded.id.is_some() && is_known(wanted)) else {
-        return Ok(Json::Null);
-    };
-    let Some(outputs) = &recorded.outputs else { return Ok(Json::Null) };
-    if schema.identity(wanted)? != recorded.id {
-        return Ok(Json::Null);
-    }
+fn named(schema: &dyn Schema, identity: Option<&Id>, recorded: Option<&Resource>) -> Json {
+    let same = recorded.filter(|recorded| recorded.id.is_some() && recorded.id.as_ref() == identity);
+    let Some(outputs) = same.and_then(|recorded| recorded.outputs.as_ref()) else { return Json::Null };
     let named = schema.output_fields().iter().filter(|field| field.named);
-    Ok(named.filter_map(|field| Some((field.name.to_owned(), outputs.get(field.name)?.clone()))).collect())
+    named.filter_map(|field| Some((field.name.to_owned(), outputs.get(field.name)?.clone()))).collect()
 }
 
 /// What has to happen to one declared resource.
