@@ -134,7 +134,7 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         _ if code.ends_with("LimitExceeded") || code.ends_with("LimitExceededException") => Class::Quota,
         "LimitExceeded" | "AddressLimitExceeded" | "ServiceQuotaExceededException" => Class::Quota,
         "EntityAlreadyExists" | "EntityAlreadyExistsException" | "AlreadyExistsException" | "Resource.AlreadyAssociated"
-        | "ResourceAlreadyExistsException" => Class::AlreadyExists,
+        | "InvalidSubnet.Conflict" | "ResourceAlreadyExistsException" => Class::AlreadyExists,
         _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => Class::AlreadyExists,
         _ if code.ends_with("NotFound") || code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
         "NoSuchEntityException" | "Gateway.NotAttached" => Class::NotFound,

@@ -10,6 +10,7 @@ pub mod logs;
 mod clients;
 mod error;
 mod kinds;
+mod once;
 mod values;
 
 pub use clients::{Aws, Ledger};
