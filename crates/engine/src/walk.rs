@@ -98,8 +98,7 @@ impl<'a, C> Engine<'a, C> {
             walk.outcome.failed.extend(plan.changes.first().map(|change| walk.failure(self.events, change, error)));
             return walk.close(self.events, self.cancel.is_cancelled());
         }
-        let mut running: FuturesUnordered<LocalBoxFuture<'_, (NodeIndex, Duration, Result<(), EffectError>)>> =
-            FuturesUnordered::new();
+        let mut running: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
         loop {
             while !self.cancel.is_cancelled()
                 && let Some((_, node)) = walk.ready.pop()
@@ -141,12 +140,7 @@ impl<'a, C> Engine<'a, C> {
         Ok(self.journal.record(discover).await?)
     }
 
-    async fn run(
-        &self,
-        plan: &Plan,
-        schedule: &Schedule,
-        node: NodeIndex,
-    ) -> (NodeIndex, Duration, Result<(), EffectError>) {
+    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> Ended {
         let started = Instant::now();
         let (change, action) = described(plan, schedule.graph[node]);
         self.events.event(Event::Started { address: &change.address, action });
@@ -204,6 +198,9 @@ fn described(plan: &Plan, op: Op) -> (&Change, Action) {
         }
     }
 }
+
+/// An effect that ended, how long it took, and how it ended.
+type Ended = (NodeIndex, Duration, Result<(), EffectError>);
 
 struct Walk<'a> {
     plan: &'a Plan,

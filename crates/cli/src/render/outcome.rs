@@ -59,6 +59,7 @@ fn explain(failure: &Failure) -> (String, String) {
         EffectError::Broken { .. } => {
             "read AWS's reason above and remove its cause; the same command then replaces it".to_owned()
         }
+        EffectError::NeedsReplacement { .. } => "the same command plans it".to_owned(),
         EffectError::Vanished { .. } => "the same command makes it again".to_owned(),
         EffectError::Unresolved { .. } | EffectError::Misfit(_) | EffectError::Interrupted => {
             "this is a defect of bedplate: please report it with this message".to_owned()

@@ -64,13 +64,23 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let effects = Effects::new();
+        Self::with(Cloud::new(Arc::clone(&effects)), effects, None)
+    }
+
+    /// The same once more: what is done to one does not show in the other.
+    pub(crate) fn fork(&self) -> Self {
+        let effects = Effects::new();
+        let bytes = self.store.bytes.lock().unwrap().clone();
+        Self::with(self.cloud.fork(Arc::clone(&effects)), effects, bytes)
+    }
+
+    fn with(cloud: Cloud, effects: Arc<Effects>, bytes: Option<Vec<u8>>) -> Self {
         let store = FakeStore {
             effects: Arc::clone(&effects),
-            bytes: Mutex::default(),
+            bytes: Mutex::new(bytes),
             fails: AtomicBool::default(),
             saves: AtomicUsize::default(),
         };
-        let cloud = Cloud::new(Arc::clone(&effects));
         Self { kinds: Kinds::new(KINDS), effects, cloud, store, options: Options::default() }
     }
 

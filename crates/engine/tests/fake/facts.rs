@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) references: &'static [Reference],
     /// The field that no two may share.
     pub(crate) unique: Option<&'static str>,
+    /// Fields that no update changes.
+    pub(crate) fixed: &'static [&'static str],
     /// Whether creates are idempotent by token.
     pub(crate) token: bool,
     /// How long it is in the making, being changed and being removed.
@@ -50,6 +52,7 @@ const PLAIN: Facts = Facts {
     kind: "",
     references: &[],
     unique: None,
+    fixed: &["range", "net", "name", "sub", "size", "path", "zone", "engine"],
     token: false,
     making: 3,
     changing: 0,
@@ -97,6 +100,7 @@ const ALL: &[Facts] = &[
     },
     Facts {
         kind: "db.store",
+        fixed: &["name", "zone", "engine"],
         references: &[reference("net", "net.net", Hold::Blocks), reference("role", "iam.role", Hold::Loose)],
         making: 300,
         changing: 60,

@@ -153,10 +153,17 @@ pub(crate) struct GateOutputs<P: Phase> {
 }
 
 // Exists only inside its network.
-reconcile!(Entry, EntrySpec, EntryOutputs, "net.entry", |spec| Some(Id::child(spec.net.as_ref()?, spec.name.as_ref()?)), {
-    const OWNERSHIP: Ownership = Ownership::Parent;
-    const TAGGED: bool = false;
-});
+reconcile!(
+    Entry,
+    EntrySpec,
+    EntryOutputs,
+    "net.entry",
+    |spec| Some(Id::child(spec.net.as_ref()?, spec.name.as_ref()?)),
+    {
+        const OWNERSHIP: Ownership = Ownership::Parent;
+        const TAGGED: bool = false;
+    }
+);
 
 /// Settings of an entry.
 #[derive(Clone, Debug, Record)]
