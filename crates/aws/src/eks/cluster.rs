@@ -195,7 +195,7 @@ impl Reconcile for Cluster {
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         match cloud.eks.delete_cluster().name(id.as_str()).send().await.sent() {
             // `unprotect` takes a while like any update, and until then EKS refuses for good.
-            Err(error) if error.class == Class::Invalid && is_updating(cloud, id).await? => {
+            Err(error) if error.class == Class::Invalid && will_pass(cloud, id, &error).await? => {
                 Err(CallError { class: Class::Busy, ..error })
             }
             answer => answer.map(drop),
@@ -248,9 +248,14 @@ impl Reconcile for Cluster {
     }
 }
 
-async fn is_updating(cloud: &Aws, id: &Id) -> Result<bool, CallError> {
+/// Whether what a deletion was refused for is being changed, or has just been: the update may end between the refusal and
+/// this look.
+async fn will_pass(cloud: &Aws, id: &Id, refusal: &CallError) -> Result<bool, CallError> {
     let answer = cloud.eks.describe_cluster().name(id.as_str()).send().await.sent()?;
-    Ok(answer.cluster().and_then(SdkCluster::status) == Some(&ClusterStatus::Updating))
+    let Some(cluster) = answer.cluster() else { return Ok(false) };
+    let by_protection = refusal.message.to_lowercase().contains("deletion protection");
+    let unprotected = cluster.deletion_protection() != Some(true);
+    Ok(cluster.status() == Some(&ClusterStatus::Updating) || (by_protection && unprotected))
 }
 
 /// `35` of `1.35`.
