@@ -133,10 +133,8 @@ fn standing(cloud: &Cloud) -> BTreeSet<String> {
         all.extend(set(cloud.ec2(operation, json!({})).list(list), id));
     }
     // LocalStack goes on to list what is deleted, as `deleted`.
-    for (operation, list, id) in [("describe_nat_gateways", "NatGateways", "NatGatewayId")] {
-        let answer = cloud.ec2(operation, json!({}));
-        all.extend(set(answer.list(list).iter().filter(|item| item["State"] != "deleted"), id));
-    }
+    let nats = cloud.ec2("describe_nat_gateways", json!({}));
+    all.extend(set(nats.list("NatGateways").iter().filter(|nat| nat["State"] != "deleted"), "NatGatewayId"));
     let roles = cloud.iam("list_roles", json!({}));
     // Service-linked roles stay on purpose.
     all.extend(set(
