@@ -64,12 +64,13 @@ pub(crate) async fn carry_out(
     printer: &Printer,
 ) -> Result<(Exit, State)> {
     if let Some(refusal) = plan.refusals.first() {
-        if !printer.json {
+        let all: Vec<String> = plan.refusals.iter().map(|it| format!("{}: {}", it.address, it.problem)).collect();
+        let mut message = format!("nothing was touched: {}", all.join("; "));
+        if !printer.json && !printer.quiet {
             show_plan(printer, plan, &session.kinds);
+            "nothing was touched: this plan cannot be applied".clone_into(&mut message);
         }
-        let all: Vec<String> =
-            plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.address, refusal.problem)).collect();
-        return Err(Refused::new(format!("nothing was touched: {}", all.join("; ")), refusal.hint.clone()));
+        return Err(Refused::new(message, refusal.hint.clone()));
     }
     if plan.is_empty() {
         return nothing_to_do(session, plan, printer);
