@@ -125,8 +125,21 @@ impl Cloud {
 
     /// Makes the next call of an operation fail.
     pub fn fail_next(&self, operation: &str, code: &str, message: &str) {
-        let error = json!({"code": code, "message": message, "status": 400});
-        self.control("POST", "/_cloud/fault", Some(json!({"operation": operation, "nth": 1, "error": error})));
+        self.fault(operation, "before", json!({"code": code, "message": message, "status": 400}));
+    }
+
+    /// Lets the next call of an operation happen and answers with a server's error, like a connection that breaks.
+    pub fn lose_next_answer(&self, operation: &str) {
+        self.fault(
+            operation,
+            "after",
+            json!({"code": "InternalError", "message": "The answer was lost.", "status": 500}),
+        );
+    }
+
+    fn fault(&self, operation: &str, when: &str, error: Value) {
+        let fault = json!({"operation": operation, "nth": 1, "when": when, "error": error});
+        self.control("POST", "/_cloud/fault", Some(fault));
     }
 
     /// Moves the cloud's clock forward: what would be ready by then is ready.

@@ -13,6 +13,8 @@ pub trait JsonExt {
     fn tags(&self) -> BTreeMap<String, String>;
     /// The item of a list whose `Name` tag is this.
     fn named(&self, name: &str) -> &Value;
+    /// A policy document with single items in place of lists of one, which mean the same.
+    fn plain(&self) -> Value;
 }
 
 impl JsonExt for Value {
@@ -42,6 +44,15 @@ impl JsonExt for Value {
         let list = self.as_array().unwrap_or_else(|| panic!("no list: {self:#}"));
         let found = list.iter().find(|item| item.tags().get("Name").is_some_and(|it| it == name));
         found.unwrap_or_else(|| panic!("nothing is named {name} in {self:#}"))
+    }
+
+    fn plain(&self) -> Value {
+        match self {
+            Value::Array(items) if items.len() == 1 => items[0].plain(),
+            Value::Array(items) => items.iter().map(JsonExt::plain).collect(),
+            Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), value.plain())).collect(),
+            other => other.clone(),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{Cloud, JsonExt, Plan, environment};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStderr, Command, Stdio},
     time::Duration,
 };
@@ -144,11 +144,6 @@ impl Project {
         assert!(plan.changes().is_empty(), "these are left to do: {:#}", plan.0["changes"]);
         let run = self.run(&["plan", "--detailed-exitcode"]).exits(0);
         assert!(run.stdout.contains("No changes"), "{run}");
-    }
-
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 }
 

@@ -1,6 +1,9 @@
 //! `cargo xtask demo`: from nothing to a running platform in the local cloud.
 
-use std::process::{Command, ExitCode, Stdio};
+use std::{
+    path::Path,
+    process::{Command, ExitCode, Stdio},
+};
 
 use anyhow::Result;
 use fs_err as fs;
@@ -13,7 +16,7 @@ use crate::{
 };
 
 /// All that a person has to decide.
-const PLATFORM: &str = r#"project_name = "fintechglobal"
+pub(crate) const PLATFORM: &str = r#"project_name = "fintechglobal"
 region       = "us-east-1"
 account_id   = "797923187401"
 alert_email  = "team-platform@yourcompany.com"
@@ -50,11 +53,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     say(format!("The local cloud answers at {}. {FOLDER}/platform.toml says:\n\n{PLATFORM}", cloud.endpoint));
     for arguments in [&["bootstrap", "--yes"][..], &["output"]] {
         say(format!("$ bedplate {}\n", arguments.join(" ")));
-        let mut bedplate = Command::new(workspace.bedplate());
-        process::without_aws(bedplate.current_dir(&workspace.root).stdin(Stdio::null()));
-        bedplate.envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]);
-        bedplate.args(["--config", &format!("{FOLDER}/platform.toml"), "--endpoint-url", &cloud.endpoint]);
-        process::run(bedplate.args(arguments), &format!("bedplate {}", arguments[0]))?;
+        let mut command = bedplate(workspace, Path::new(FOLDER).join("platform.toml").as_path(), &cloud.endpoint);
+        process::run(command.args(arguments), &format!("bedplate {}", arguments[0]))?;
         say("");
     }
     if args.exit {
@@ -62,6 +62,15 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     }
     say(next(workspace, &cloud.endpoint));
     cloud.wait()
+}
+
+/// The program, with a configuration, against a local cloud.
+pub(crate) fn bedplate(workspace: &Workspace, config: &Path, endpoint: &str) -> Command {
+    let mut command = Command::new(workspace.bedplate());
+    process::without_aws(command.current_dir(&workspace.root).stdin(Stdio::null()));
+    command.envs([("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")]);
+    command.arg("--config").arg(config).args(["--endpoint-url", endpoint]);
+    command
 }
 
 /// What to try, as commands to paste into another terminal.
@@ -80,11 +89,11 @@ fn next(workspace: &Workspace, endpoint: &str) -> String {
 
     {bedplate} plan                          # no changes
     {bedplate} state list
-    {bedplate} cost
-    {bedplate} graph --format svg > {FOLDER}/graph.svg
-    {bedplate} drift
+    {bedplate} output cluster_endpoint --raw
+    {bedplate} graph --format dot > {FOLDER}/graph.dot
+    {bedplate} drift                         # none
     {bedplate} destroy                       # refused: a production stack is protected
-    {bedplate} destroy --lift-protection --empty-buckets --skip-final-snapshot
+    {bedplate} destroy --lift-protection
 "
     )
 }

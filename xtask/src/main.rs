@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod cloud;
 mod demo;
+mod figures;
 mod localstack;
 mod process;
 mod python;
@@ -30,6 +31,8 @@ enum Task {
     Localstack(localstack::Args),
     /// Builds bedplate, bootstraps a whole platform in the local cloud, and leaves it running to play with
     Demo(demo::Args),
+    /// Counts the API calls of the main job and writes docs/figures.md
+    Figures,
     /// Checks and tests everything, and ends with the line "N passed, N failed, N skipped"
     Test(test::Args),
 }
@@ -65,6 +68,7 @@ fn main() -> Result<ExitCode> {
         Task::Cloud(args) => cloud::run(&workspace, &args),
         Task::Localstack(args) => localstack::run(&workspace, &args),
         Task::Demo(args) => demo::run(&workspace, &args),
+        Task::Figures => figures::run(&workspace),
         Task::Test(args) => test::run(&workspace, &args),
     }
 }

@@ -166,7 +166,7 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "LimitExceeded" | "AddressLimitExceeded" | "ServiceQuotaExceededException" => Class::Quota,
         _ if code.contains("Quota") && code.ends_with("Exceeded") => Class::Quota,
         "EntityAlreadyExists" | "EntityAlreadyExistsException" | "AlreadyExistsException" | "Resource.AlreadyAssociated"
-        | "ResourceAlreadyExistsException" | "ResourceExistsException" => Class::AlreadyExists,
+        | "InvalidSubnet.Conflict" | "ResourceAlreadyExistsException" | "ResourceExistsException" => Class::AlreadyExists,
         _ if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") => Class::AlreadyExists,
         _ if code.ends_with("NotFound") || code.ends_with("NotFoundException") || code == "NoSuchEntity" => Class::NotFound,
         "NoSuchEntityException" | "Gateway.NotAttached" => Class::NotFound,

@@ -20,6 +20,7 @@ pub mod sns;
 mod clients;
 mod error;
 mod kinds;
+mod once;
 mod values;
 
 pub use clients::{Aws, Ledger};

@@ -42,6 +42,7 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
+    #[expect(clippy::new_ret_no_self, reason = "it only ever travels as an error")]
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         Self { message: message.into(), hint: hint.into() }.into()
     }
@@ -95,8 +96,8 @@ pub(crate) fn call_hint(error: &CallError) -> String {
         ),
         Class::Throttled => "AWS is throttling this account: run the same command again in a minute".to_owned(),
         Class::Unreachable => {
-            "AWS could not be reached: check the network, the region, --endpoint-url and the credentials, then run the \
-             same command again"
+            "AWS did not answer, or failed without saying why: check the network, the region, --endpoint-url and the \
+             credentials, then run the same command again"
                 .to_owned()
         }
         Class::Busy => {

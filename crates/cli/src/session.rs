@@ -1,6 +1,6 @@
 //! What most commands begin with: the configuration, the state, the account, the declared platform.
 
-use crate::{args::Globals, exit::Refused};
+use crate::{args::Globals, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
 use bedplate_aws::{Aws, KINDS, facts};
@@ -22,7 +22,8 @@ pub(crate) struct Local {
 impl Local {
     /// Reads both. Nothing is written.
     pub(crate) async fn open(globals: &Globals) -> Result<Self> {
-        let config = Config::load(&globals.config)?;
+        let mut config = Config::load(&globals.config)?;
+        region_from_environment(globals, &mut config)?;
         let store = FileStore::new(state_path(globals, &config)?);
         let saved = load(&store).await?;
         let local = Self { config, store, saved };
@@ -64,8 +65,13 @@ impl Local {
         ] {
             if recorded != configured {
                 return Err(Refused::new(
-                    format!("the state at {} is of {what} {recorded}, and the configuration says {configured}", self.store.place()),
-                    format!("use the configuration it was made with, or give another state with --state; a {what} cannot be changed in place"),
+                    format!(
+                        "the state at {} is of {what} {recorded}, and the configuration says {configured}",
+                        self.store.place()
+                    ),
+                    format!(
+                        "use the configuration it was made with, or give another state with --state; a {what} cannot be changed in place"
+                    ),
                 ));
             }
         }
@@ -73,15 +79,31 @@ impl Local {
     }
 }
 
+/// The environment goes before the file, as everywhere with AWS; said aloud, because a platform in the wrong region is
+/// expensive.
+fn region_from_environment(globals: &Globals, config: &mut Config) -> Result<()> {
+    let Some(region) = std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty()) else { return Ok(()) };
+    if region != config.region.to_string() {
+        let file = globals.config.display();
+        Printer::new(globals).warning(&format!("region {region} from AWS_REGION, not {} from {file}", config.region));
+        config.region = region.parse().map_err(|fault| {
+            Refused::new(format!("AWS_REGION is `{region}`: {fault}"), "set it to a region, or unset it")
+        })?;
+    }
+    Ok(())
+}
+
 async fn load(store: &FileStore) -> Result<Option<State>, StoreError> {
     let Some(bytes) = store.load().await? else { return Ok(None) };
-    parse(&bytes).map(Some).map_err(|source| {
+    parse(&bytes).map(Some).map_err(|problem| {
         let backup = store.backup_path();
         let way_back = match backup.exists() {
-            true => format!("Put the copy from before the last run back: mv '{}' '{}'", backup.display(), store.place()),
+            true => {
+                format!("Put the copy from before the last run back: mv '{}' '{}'", backup.display(), store.place())
+            }
             false => format!("Put a copy of it back, or move it away: mv '{0}' '{0}.damaged'", store.place()),
         };
-        StoreError::Format { place: store.place(), way_back, source }
+        StoreError::Format { place: store.place(), way_back, problem }
     })
 }
 
@@ -123,7 +145,12 @@ impl Session {
         let configured = local.config.account_id.to_string();
         if caller.account != configured {
             return Err(Refused::new(
-                format!("the credentials belong to account {} ({}), and account_id in {} is {configured}", caller.account, caller.arn, globals.config.display()),
+                format!(
+                    "the credentials belong to account {} ({}), and account_id in {} is {configured}",
+                    caller.account,
+                    caller.arn,
+                    globals.config.display()
+                ),
                 "use credentials of that account (--profile or AWS_PROFILE), or correct account_id",
             ));
         }

@@ -25,6 +25,13 @@ pub enum EffectError {
         /// The fields.
         fields: String,
     },
+    /// A setting differs that cannot be changed in place, and the plan did not know: it changed since, or it was made by
+    /// a run that was cut off and showed only now.
+    #[error("{fields} cannot be changed in place: it has to be replaced")]
+    NeedsReplacement {
+        /// The fields.
+        fields: String,
+    },
     /// It takes too long.
     #[error("after {} min AWS still says: {state}", .after.as_secs() / 60)]
     Deadline {
@@ -75,6 +82,7 @@ impl EffectError {
             Self::Store(_) => "StateNotSaved",
             Self::Foreign { .. } => "ForeignResource",
             Self::WillNotSettle { .. } => "WillNotSettle",
+            Self::NeedsReplacement { .. } => "NeedsReplacement",
             Self::Deadline { .. } => "Deadline",
             Self::Broken { .. } => "FailedInAws",
             Self::Vanished { .. } => "Vanished",

@@ -59,3 +59,101 @@ impl std::fmt::Debug for Journal<'_> {
         f.debug_struct("Journal").field("place", &self.store.place()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bedplate_model::{Boxed, StackId};
+    use bedplate_state::parse;
+    use futures_util::future::join_all;
+    use std::{
+        io,
+        sync::atomic::{AtomicBool, Ordering::SeqCst},
+        time::Duration,
+    };
+
+    /// Saves slowly, and fails on demand.
+    #[derive(Default)]
+    struct Slow {
+        saved: Mutex<Vec<State>>,
+        fails: AtomicBool,
+    }
+
+    impl Store for Slow {
+        fn place(&self) -> String {
+            "(slow)".to_owned()
+        }
+
+        fn load(&self) -> Boxed<'_, Result<Option<Vec<u8>>, StoreError>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        #[expect(clippy::disallowed_methods, reason = "a slow disk")]
+        fn save<'a>(&'a self, bytes: &'a [u8]) -> Boxed<'a, Result<(), StoreError>> {
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                if self.fails.load(SeqCst) {
+                    return Err(StoreError::Io { what: "save", place: self.place(), source: io::Error::other("full") });
+                }
+                self.saved.lock().unwrap().push(parse(bytes).unwrap());
+                Ok(())
+            })
+        }
+    }
+
+    fn state() -> State {
+        State::new(StackId::new("s"), "797923187401", "us-east-1")
+    }
+
+    async fn choose(journal: &Journal<'_>, name: &str) -> Result<(), StoreError> {
+        journal.record(|state| _ = state.choices.insert(name.to_owned(), name.into())).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_save_carries_the_changes_of_all_who_wait() {
+        let store = Slow::default();
+        let journal = Journal::new(state(), &store);
+        let names: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+        for result in join_all(names.iter().map(|name| choose(&journal, name))).await {
+            result.unwrap();
+        }
+        let saved = store.saved.lock().unwrap();
+        assert!(saved.len() <= 2, "{} saves", saved.len());
+        assert_eq!(saved.last().unwrap().choices.len(), 20);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_saved_when_its_record_returns() {
+        let store = Slow::default();
+        let journal = Journal::new(state(), &store);
+        for name in ["a", "b"] {
+            choose(&journal, name).await.unwrap();
+            assert!(store.saved.lock().unwrap().last().unwrap().choices.contains_key(name));
+        }
+        let serials: Vec<u64> = store.saved.lock().unwrap().iter().map(|state| state.serial).collect();
+        assert_eq!(serials, [1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_who_wait_for_a_failed_save_fail_and_the_next_save_carries_their_changes() {
+        let store = Slow::default();
+        let journal = Journal::new(state(), &store);
+        store.fails.store(true, SeqCst);
+        for result in join_all(["a", "b", "c"].map(|name| choose(&journal, name))).await {
+            assert!(result.is_err());
+        }
+        store.fails.store(false, SeqCst);
+        choose(&journal, "d").await.unwrap();
+        assert_eq!(store.saved.lock().unwrap().last().unwrap().choices.len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_a_save_does_not_block_the_others() {
+        let store = Slow::default();
+        let journal = Journal::new(state(), &store);
+        let given_up = tokio::time::timeout(Duration::from_millis(5), choose(&journal, "a")).await;
+        assert!(given_up.is_err());
+        choose(&journal, "b").await.unwrap();
+        assert_eq!(store.saved.lock().unwrap().last().unwrap().choices.len(), 2);
+    }
+}

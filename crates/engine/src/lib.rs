@@ -11,7 +11,7 @@ mod survey;
 mod walk;
 
 pub use effect::EffectError;
-pub use event::{Event, Sink, Silent};
+pub use event::{Event, Silent, Sink};
 pub use journal::Journal;
 pub use kinds::Kinds;
 pub use survey::{SurveyError, survey};

@@ -2,10 +2,10 @@
 
 use crate::{EffectError, Engine, Event, survey::owned_generation};
 use bedplate_model::{
-    Address, CallError, Class, Creation, Id, Json, JsonStep, Kind, Owner, Readiness, Recovery, Seen, Tags, Which, is_known, resolve,
-    token,
+    Address, CallError, Change as Policy, Class, Creation, Id, Json, JsonStep, Kind, Owner, Ownership, Readiness,
+    RecordError, Recovery, Schema, Seen, Tags, Which, is_known, resolve, token,
 };
-use bedplate_plan::{Action, Change, Make, TagDifference, differences, tag_differences};
+use bedplate_plan::{Action, Change, Difference, Make, TagDifference, differences, tag_differences};
 use bedplate_state::{Intent, State};
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// IAM, KMS and others take up to two minutes to know a fresh role or principal everywhere.
 const PROPAGATION: Duration = Duration::from_secs(120);
 /// Reads lag behind creates and updates by seconds; after this time a wrong answer is believed.
-pub(crate) const LAG: Duration = Duration::from_secs(30);
+const LAG: Duration = Duration::from_secs(30);
 /// How often a spent client token is replaced by the next one.
 const TOKENS: usize = 3;
 
@@ -28,17 +28,13 @@ impl<C> Engine<'_, C> {
         {
             return Err(EffectError::Unresolved { field: field.clone() });
         }
-        let spec = kind.canonical(&spec).map_err(|error| EffectError::Misfit(error.to_string()))?;
+        let spec = kind.canonical(&spec).map_err(misfit)?;
         let target = Target {
             kind,
             change,
             spec,
             depends_on: make.depends_on.clone(),
-            owner: Owner {
-                stack: self.stack.clone(),
-                address: change.address.clone(),
-                generation: make.generation,
-            },
+            owner: Owner { stack: self.stack.clone(), address: change.address.clone(), generation: make.generation },
             tags: make.tags.clone(),
         };
         match &make.id {
@@ -137,17 +133,44 @@ impl<C> Engine<'_, C> {
 
     /// What a create call that was cut off made, where repeating the call would not tell.
     async fn cut_off(&self, target: &Target<'_, C>, last: &Json) -> Result<Option<Id>, EffectError> {
-        match target.kind.recovery() {
-            Recovery::Tag => self.search(target.kind, &target.owner, LAG).await,
+        let kind = target.kind;
+        let repeatable = match kind.recovery() {
+            Recovery::Tag => false,
             // With other settings the token would be spent, and what it made would be lost.
-            Recovery::Token if *last != target.spec => self.search(target.kind, &target.owner, LAG).await,
-            Recovery::Token | Recovery::Name => Ok(None),
+            Recovery::Token => *last == target.spec,
+            Recovery::Name => kind.identity(last).map_err(misfit)? == kind.identity(&target.spec).map_err(misfit)?,
+        };
+        if repeatable { Ok(None) } else { self.half_made(kind, &target.owner, last).await }
+    }
+
+    /// What a create call made of whose end nothing is known; `None` when it does not show after a while.
+    pub(crate) async fn half_made(
+        &self,
+        kind: &dyn Kind<C>,
+        owner: &Owner,
+        sent: &Json,
+    ) -> Result<Option<Id>, EffectError> {
+        if kind.ownership() == Ownership::Shared {
+            return Ok(None);
+        }
+        let Some(identity) = kind.identity(sent).map_err(misfit)? else {
+            return self.search(kind, owner, LAG).await;
+        };
+        let (started, mut retries) = (Instant::now(), 0);
+        loop {
+            if let Some(seen) = self.poller.look(kind, self.cloud, &identity, Duration::ZERO).await? {
+                return Ok(owned_generation(kind, &seen, &self.stack, &owner.address).map(|_| seen.id));
+            }
+            if started.elapsed() >= LAG {
+                return Ok(None);
+            }
+            self.pause(backoff(&mut retries)).await?;
         }
     }
 
     /// What stands where the resource shall stand, if it is ours.
     async fn existing(&self, target: &Target<'_, C>) -> Result<Option<Id>, EffectError> {
-        let identity = target.kind.identity(&target.spec).map_err(|error| EffectError::Misfit(error.to_string()))?;
+        let identity = target.kind.identity(&target.spec).map_err(misfit)?;
         let Some(identity) = identity else { return self.search(target.kind, &target.owner, Duration::ZERO).await };
         let Some(seen) = self.poller.look(target.kind, self.cloud, &identity, Duration::ZERO).await? else {
             return Ok(None);
@@ -169,7 +192,8 @@ impl<C> Engine<'_, C> {
         loop {
             let seen = kind.read(self.cloud, Which::Owned(&self.stack)).await?;
             let ours = |seen: &Seen| {
-                seen.tags.as_ref().and_then(Owner::from_tags).as_ref() == Some(owner) && seen.readiness != Readiness::Gone
+                seen.tags.as_ref().and_then(Owner::from_tags).as_ref() == Some(owner)
+                    && seen.readiness != Readiness::Gone
             };
             if let Some(seen) = seen.into_iter().find(ours) {
                 return Ok(Some(seen.id));
@@ -221,7 +245,6 @@ impl<C> Engine<'_, C> {
                 Readiness::Ready | Readiness::Gone => {}
             }
 
-            let misfit = |error: bedplate_model::RecordError| EffectError::Misfit(error.to_string());
             let differing = differences(kind, &target.spec, &seen.spec, sent.as_ref()).map_err(misfit)?;
             let tags = match &seen.tags {
                 Some(seen) if kind.tagged() => tag_differences(&target.tags, seen, &last_tags),
@@ -233,11 +256,14 @@ impl<C> Engine<'_, C> {
                     self.events.event(Event::Waiting { address, state: "no outputs yet", elapsed, expected });
                     continue;
                 };
-                let (spec, tags, depends_on) =
-                    (target.spec.clone(), target.tags.clone(), target.depends_on.clone());
+                let (spec, tags, depends_on) = (target.spec.clone(), target.tags.clone(), target.depends_on.clone());
                 return Ok(self.journal.record(|state| state.ready(address, spec, tags, outputs, depends_on)).await?);
             }
 
+            let fixed = fixed(kind, &differing, &seen.spec, &target.spec)?;
+            if !fixed.is_empty() {
+                return Err(EffectError::NeedsReplacement { fields: fixed.join(", ") });
+            }
             let mut names: Vec<&'static str> = differing.iter().map(|difference| difference.field.name).collect();
             let settings = differing.iter().map(|difference| (difference.field.name, json!(difference.before)));
             let shown: Vec<(&'static str, Json)> =
@@ -308,6 +334,27 @@ impl<C> Engine<'_, C> {
         let step = JsonStep { id, wanted: &target.spec, seen: &seen.spec, changed: names, creation: &creation };
         self.slot(kind.name(), kind.update(self.cloud, step)).await
     }
+}
+
+/// The fields that differ and cannot be changed in place.
+fn fixed(
+    schema: &dyn Schema,
+    differing: &[Difference],
+    seen: &Json,
+    wanted: &Json,
+) -> Result<Vec<&'static str>, EffectError> {
+    let mut fixed = Vec::new();
+    for Difference { field, .. } in differing {
+        let verdict = schema.judge(field.name, seen, wanted).map_err(misfit)?;
+        if verdict.map_or(field.change, |verdict| verdict.change) != Policy::Update {
+            fixed.push(field.name);
+        }
+    }
+    Ok(fixed)
+}
+
+fn misfit(error: RecordError) -> EffectError {
+    EffectError::Misfit(error.to_string())
 }
 
 /// Looks, and gives up when the run is interrupted.

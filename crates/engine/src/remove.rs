@@ -1,7 +1,10 @@
 //! Removes a resource.
 
-use crate::{EffectError, Engine, Event, make::{LAG, backoff, words}, survey::owned_generation};
-use bedplate_model::{Class, Id, Kind, Owner, Ownership, Readiness};
+use crate::{
+    EffectError, Engine, Event,
+    make::{backoff, words},
+};
+use bedplate_model::{Address, Class, Id, Kind, Owner, Readiness};
 use bedplate_plan::{Change, Removal};
 use bedplate_state::Status;
 use std::time::Duration;
@@ -17,7 +20,7 @@ impl<C> Engine<'_, C> {
         let kind = self.kind(&change.kind)?;
         let id = match &removal.id {
             Some(id) => Some(id.clone()),
-            None => self.half_made(change, removal, kind).await?,
+            None => self.cut_off_make(address, removal, kind).await?,
         };
         if let Some(id) = &id {
             self.journal.record(|state| state.begin_delete(address, removal.generation)).await?;
@@ -32,32 +35,20 @@ impl<C> Engine<'_, C> {
     }
 
     /// What was being made when a run was cut off, and was not seen yet because reads lag behind creates.
-    async fn half_made(
+    async fn cut_off_make(
         &self,
-        change: &Change,
+        address: &Address,
         removal: &Removal,
         kind: &dyn Kind<C>,
     ) -> Result<Option<Id>, EffectError> {
-        let cut_off = self.journal.read(|state| {
-            let recorded = state.resources.get(&change.address)?;
+        let sent = self.journal.read(|state| {
+            let recorded = state.resources.get(address)?;
             let same = recorded.generation == removal.generation && recorded.status == Status::Creating;
             (same && recorded.id.is_none()).then(|| recorded.spec.clone())
         });
-        let Some(spec) = cut_off.filter(|_| kind.ownership() != Ownership::Shared) else { return Ok(None) };
-        let owner =
-            Owner { stack: self.stack.clone(), address: change.address.clone(), generation: removal.generation };
-        let misfit = |error: bedplate_model::RecordError| EffectError::Misfit(error.to_string());
-        let Some(identity) = kind.identity(&spec).map_err(misfit)? else {
-            return self.search(kind, &owner, LAG).await;
-        };
-        let (started, mut retries) = (Instant::now(), 0);
-        while started.elapsed() < LAG {
-            if let Some(seen) = self.poller.look(kind, self.cloud, &identity, backoff(&mut retries)).await? {
-                return Ok(owned_generation(kind, &seen, &self.stack, &owner.address).map(|_| seen.id));
-            }
-            self.interrupted()?;
-        }
-        Ok(None)
+        let Some(sent) = sent else { return Ok(None) };
+        let owner = Owner { stack: self.stack.clone(), address: address.clone(), generation: removal.generation };
+        self.half_made(kind, &owner, &sent).await
     }
 
     /// Repeats a call as long as something else is in its way.
@@ -71,7 +62,8 @@ impl<C> Engine<'_, C> {
                 Ok(()) => return Ok(()),
                 Err(error) if error.class == Class::NotFound => return Ok(()),
                 Err(error)
-                    if matches!(error.class, Class::Busy | Class::NotYet) && started.elapsed() < kind.pace().deadline =>
+                    if matches!(error.class, Class::Busy | Class::NotYet)
+                        && started.elapsed() < kind.pace().deadline =>
                 {
                     self.events.event(Event::Retrying { address: &change.address, error: &error });
                     self.pause(backoff(&mut retries)).await?;

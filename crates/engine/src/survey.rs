@@ -2,7 +2,7 @@
 
 use crate::Kinds;
 use bedplate_model::{
-    Address, CallError, Id, Json, Kind, Owner, Ownership, RecordError, Recovery, Seen, StackId, Which, is_known, resolve,
+    Address, CallError, Id, Json, Kind, Owner, Ownership, RecordError, Recovery, Seen, StackId, Which, resolve,
 };
 use bedplate_plan::{Found, Graph, Observations};
 use bedplate_state::{State, Status};
@@ -30,7 +30,9 @@ pub enum SurveyError {
         source: RecordError,
     },
     /// The state or the graph has a type this version does not know.
-    #[error("{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it")]
+    #[error(
+        "{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it"
+    )]
     UnknownKind {
         /// The resource.
         address: Address,
@@ -154,9 +156,6 @@ impl<C> Survey<'_, C> {
     fn identity(&self, kind: &dyn Kind<C>, address: &Address) -> Result<Option<Id>, SurveyError> {
         let Some(node) = self.graph.get(address) else { return Ok(None) };
         let spec = resolve(&node.draft, &|to, field| self.output(to, field));
-        if !is_known(&spec) {
-            return Ok(None);
-        }
         kind.identity(&spec).map_err(|source| SurveyError::Misfit { address: address.clone(), source })
     }
 
@@ -191,13 +190,12 @@ impl<C> Survey<'_, C> {
         let mut found = Found::default();
         if let Some(recorded) = recorded {
             let older = recorded.deposed.iter();
-            found.older = older
-                .filter_map(|old| Some((old.generation, answers.by_id.get(&old.id)?.clone())))
-                .collect();
+            found.older = older.filter_map(|old| Some((old.generation, answers.by_id.get(&old.id)?.clone()))).collect();
             let seen = recorded_id.as_ref().and_then(|id| answers.by_id.get(id)).cloned();
             match seen {
                 // What has the name may be somebody else's, as long as no answer told that it was made for us.
-                Some(seen) if recorded.id.is_none() => match owned_generation(kind, &seen, self.graph.stack(), address) {
+                Some(seen) if recorded.id.is_none() => match owned_generation(kind, &seen, self.graph.stack(), address)
+                {
                     Some(generation) => found.current = Some((generation.unwrap_or(recorded.generation), seen)),
                     None if *recorded_id == *identity => found.rival = Some(seen),
                     None => {}

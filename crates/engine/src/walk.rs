@@ -5,7 +5,11 @@ use bedplate_model::{Address, Kind, StackId};
 use bedplate_plan::{Action, Change, Op, Plan, Schedule, schedule};
 use bedplate_state::{Deposed, State};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use petgraph::{Direction, graph::NodeIndex, visit::{Dfs, EdgeRef}};
+use petgraph::{
+    Direction,
+    graph::NodeIndex,
+    visit::{Dfs, EdgeRef},
+};
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     sync::{Arc, Mutex, PoisonError},
@@ -94,8 +98,7 @@ impl<'a, C> Engine<'a, C> {
             walk.outcome.failed.extend(plan.changes.first().map(|change| walk.failure(self.events, change, error)));
             return walk.close(self.events, self.cancel.is_cancelled());
         }
-        let mut running: FuturesUnordered<LocalBoxFuture<'_, (NodeIndex, Duration, Result<(), EffectError>)>> =
-            FuturesUnordered::new();
+        let mut running: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
         loop {
             while !self.cancel.is_cancelled()
                 && let Some((_, node)) = walk.ready.pop()
@@ -120,8 +123,10 @@ impl<'a, C> Engine<'a, C> {
             let unknown = self.journal.read(|state| !state.resources.contains_key(&change.address));
             if unknown && !old.is_empty() {
                 let kept = change.make.as_ref().and_then(|make| Some((make, make.id.clone()?)));
-                old.extend(kept.map(|(make, id)| {
-                    Deposed { generation: make.generation, id, depends_on: make.depends_on.clone() }
+                old.extend(kept.map(|(make, id)| Deposed {
+                    generation: make.generation,
+                    id,
+                    depends_on: make.depends_on.clone(),
                 }));
                 found.push((change, old));
             }
@@ -135,7 +140,7 @@ impl<'a, C> Engine<'a, C> {
         Ok(self.journal.record(discover).await?)
     }
 
-    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> (NodeIndex, Duration, Result<(), EffectError>) {
+    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> Ended {
         let started = Instant::now();
         let (change, action) = described(plan, schedule.graph[node]);
         self.events.event(Event::Started { address: &change.address, action });
@@ -193,6 +198,9 @@ fn described(plan: &Plan, op: Op) -> (&Change, Action) {
         }
     }
 }
+
+/// An effect that ended, how long it took, and how it ended.
+type Ended = (NodeIndex, Duration, Result<(), EffectError>);
 
 struct Walk<'a> {
     plan: &'a Plan,

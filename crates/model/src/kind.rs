@@ -49,7 +49,7 @@ pub trait Schema: Send + Sync {
     fn recovery(&self) -> Recovery;
     /// Whether it carries tags of its own.
     fn tagged(&self) -> bool;
-    /// The id known before creation, of a fully known specification.
+    /// The id known before creation, as far as a partly known specification tells it.
     ///
     /// # Errors
     /// When the specification does not fit the type.
@@ -154,7 +154,7 @@ impl<K: Reconcile> Schema for Entry<K> {
     }
 
     fn identity(&self, spec: &Json) -> Result<Option<Id>, RecordError> {
-        Ok(K::identity(&Record::from_json(spec.clone())?))
+        Ok(K::identity(&observed::<K>(spec)?))
     }
 
     fn canonical(&self, spec: &Json) -> Result<Json, RecordError> {

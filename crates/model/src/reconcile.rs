@@ -35,8 +35,9 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     /// shows the tags of its key.
     const TAGGED: bool = true;
 
-    /// The id that is known before it exists (a name, `parent|child`); `None` where AWS assigns one.
-    fn identity(_spec: &Self::Spec<Resolved>) -> Option<Id> {
+    /// The id that is known before it exists (a name, `parent|child`); `None` where AWS assigns one, or as long as the
+    /// fields it is made of are not known. The others need not be: whoever has the name is found before anything is made.
+    fn identity(_spec: &Self::Spec<Observed>) -> Option<Id> {
         None
     }
 

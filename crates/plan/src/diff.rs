@@ -67,8 +67,9 @@ pub fn tag_differences(wanted: &Tags, seen: &Tags, last: &Tags) -> Vec<TagDiffer
         before: seen.get(key).cloned(),
         after: Some(value.clone()),
     });
-    let remove = last.keys().filter(|key| !wanted.contains_key(*key)).filter_map(|key| {
-        Some(TagDifference { key: key.clone(), before: Some(seen.get(key)?.clone()), after: None })
-    });
+    let remove = last
+        .keys()
+        .filter(|key| !wanted.contains_key(*key))
+        .filter_map(|key| Some(TagDifference { key: key.clone(), before: Some(seen.get(key)?.clone()), after: None }));
     set.chain(remove).collect()
 }

@@ -1,6 +1,8 @@
 //! What the platform declares: resources and the references between them.
 
-use bedplate_model::{Address, AddressError, Input, Json, Owner, Reconcile, Record, StackId, Tags, output_references, references};
+use bedplate_model::{
+    Address, AddressError, Input, Json, Owner, Reconcile, Record, StackId, Tags, output_references, references,
+};
 use petgraph::{
     algo::toposort,
     graph::{DiGraph, NodeIndex},
@@ -65,11 +67,22 @@ pub struct GraphBuilder {
 impl GraphBuilder {
     /// An empty graph. `prefix` begins every `Name` tag; `tags` go on everything that can be tagged.
     pub fn new(stack: StackId, prefix: impl Into<String>, tags: Tags) -> Self {
-        Self { stack, prefix: prefix.into(), tags, nodes: BTreeMap::new(), outputs: BTreeMap::new(), errors: Vec::new() }
+        Self {
+            stack,
+            prefix: prefix.into(),
+            tags,
+            nodes: BTreeMap::new(),
+            outputs: BTreeMap::new(),
+            errors: Vec::new(),
+        }
     }
 
     /// Declares a resource and returns references to its outputs.
-    pub fn add<K: Reconcile>(&mut self, address: &str, spec: K::Spec<bedplate_model::Draft>) -> K::Outputs<bedplate_model::Draft> {
+    pub fn add<K: Reconcile>(
+        &mut self,
+        address: &str,
+        spec: K::Spec<bedplate_model::Draft>,
+    ) -> K::Outputs<bedplate_model::Draft> {
         self.declare(address).add::<K>(spec)
     }
 
@@ -121,6 +134,7 @@ impl Declaration<'_> {
     }
 
     /// Declares the resource.
+    #[expect(clippy::should_implement_trait, reason = "nobody takes it for an addition")]
     pub fn add<K: Reconcile>(self, spec: K::Spec<bedplate_model::Draft>) -> K::Outputs<bedplate_model::Draft> {
         let Self { graph, address, tags: own, after } = self;
         let address = match Address::new(address) {

@@ -5,8 +5,8 @@ use crate::{
     tag_differences,
 };
 use bedplate_model::{
-    Address, Change as Policy, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, Tags, is_known, resolve,
-    token,
+    Address, Change as Policy, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, Tags, is_known,
+    resolve, token,
 };
 use bedplate_state::{Resource, State, Status};
 use serde_json::json;
@@ -52,7 +52,9 @@ pub struct Options {
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The state or the graph has a type this version does not know.
-    #[error("{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it")]
+    #[error(
+        "{address} is of type `{kind}`, which this version of bedplate does not know; use the version that made it"
+    )]
     UnknownKind {
         /// The resource.
         address: Address,
@@ -154,7 +156,7 @@ impl Planner<'_> {
         };
         let found_outputs = found.current.as_ref().and_then(|(_, seen)| seen.outputs.clone());
         let outputs = found_outputs.or_else(|| recorded.and_then(|recorded| recorded.outputs.clone()));
-        let identity = if is_known(&wanted) { schema.identity(&wanted).map_err(misfit)? } else { None };
+        let identity = schema.identity(&wanted).map_err(misfit)?;
         let held: BTreeSet<Address> = match recorded {
             Some(recorded) => recorded.depends_on.clone(),
             None => node.depends_on.keys().cloned().collect(),
@@ -163,7 +165,7 @@ impl Planner<'_> {
             address,
             schema,
             wanted: Some(&wanted),
-            identity,
+            identity: identity.as_ref(),
             depends_on: &held,
             lift_protection: self.options.lift_protection,
         };
@@ -180,7 +182,7 @@ impl Planner<'_> {
                 let volatile = schema.output_fields().iter().filter(|field| field.volatile).map(|field| field.name);
                 Fate::Updates(outputs, volatile.collect())
             }
-            Some(_) => Fate::Made(named(schema, &wanted, recorded).map_err(misfit)?),
+            Some(_) => Fate::Made(named(schema, identity.as_ref(), recorded)),
         };
 
         if let Some(recorded) = recorded.filter(|recorded| recorded.kind != node.kind) {
@@ -234,9 +236,7 @@ impl Planner<'_> {
             let generation = match (action, &found.current) {
                 (Action::Update | Action::Adopt, Some((generation, _))) => *generation,
                 // Repeating a create that was cut off is the same create.
-                (Action::Create, _) if judged.interrupted => {
-                    recorded.map_or(0, |recorded| recorded.generation)
-                }
+                (Action::Create, _) if judged.interrupted => recorded.map_or(0, |recorded| recorded.generation),
                 _ => next_generation(self.state, address, found),
             };
             let keeps = matches!(action, Action::Update | Action::Adopt);
@@ -336,7 +336,7 @@ struct Site<'a> {
     /// What comes in its place, as far as it is known.
     wanted: Option<&'a Json>,
     /// The id that this will have, where its name tells.
-    identity: Option<Id>,
+    identity: Option<&'a Id>,
     depends_on: &'a BTreeSet<Address>,
     lift_protection: bool,
 }
@@ -355,8 +355,12 @@ impl Site<'_> {
             address: self.address.clone(),
             problem: format!("{because} and has {protection}"),
             hint: match self.wanted {
-                Some(_) => "undo the change, or switch the protection off in the configuration and apply again".to_owned(),
-                None => format!("`bedplate destroy --lift-protection --target {}` removes it all the same", self.address),
+                Some(_) => {
+                    "undo the change, or switch the protection off in the configuration and apply again".to_owned()
+                }
+                None => {
+                    format!("`bedplate destroy --lift-protection --target {}` removes it all the same", self.address)
+                }
             },
         });
         (Removal { unprotect, ..self.gone(generation, Some(seen.id.clone())) }, refusal)
@@ -365,7 +369,7 @@ impl Site<'_> {
     /// Removes it without looking, or forgets it.
     fn gone(&self, generation: u32, id: Option<Id>) -> Removal {
         // Two of the same name cannot stand side by side, whatever the type says of others.
-        let first = deletes_first(self.schema) || (id.is_some() && id == self.identity);
+        let first = deletes_first(self.schema) || (id.is_some() && id.as_ref() == self.identity);
         Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, first }
     }
 
@@ -398,16 +402,11 @@ fn next_generation(state: &State, address: &Address, found: &Found) -> u32 {
 }
 
 /// The outputs that a resource has again when it is made anew under the same name.
-fn named(schema: &dyn Schema, wanted: &Json, recorded: Option<&Resource>) -> Result<Json, RecordError> {
-    let Some(recorded) = recorded.filter(|recorded| recorded.id.is_some() && is_known(wanted)) else {
-        return Ok(Json::Null);
-    };
-    let Some(outputs) = &recorded.outputs else { return Ok(Json::Null) };
-    if schema.identity(wanted)? != recorded.id {
-        return Ok(Json::Null);
-    }
+fn named(schema: &dyn Schema, identity: Option<&Id>, recorded: Option<&Resource>) -> Json {
+    let same = recorded.filter(|recorded| recorded.id.is_some() && recorded.id.as_ref() == identity);
+    let Some(outputs) = same.and_then(|recorded| recorded.outputs.as_ref()) else { return Json::Null };
     let named = schema.output_fields().iter().filter(|field| field.named);
-    Ok(named.filter_map(|field| Some((field.name.to_owned(), outputs.get(field.name)?.clone()))).collect())
+    named.filter_map(|field| Some((field.name.to_owned(), outputs.get(field.name)?.clone()))).collect()
 }
 
 /// What has to happen to one declared resource.
@@ -455,13 +454,6 @@ fn judge<'a>(
     seen: &Seen,
     recorded: Option<&Resource>,
 ) -> Result<Judged, RecordError> {
-    if let Readiness::Broken(why) = &seen.readiness {
-        return Ok(Judged { action: Some(Action::Replace), reason: format!("is broken: {why}"), ..Judged::default() });
-    }
-    if recorded.is_some_and(|recorded| recorded.status == Status::Deleting) && schema.ownership() != Ownership::Shared {
-        let reason = "its replacement was cut off".to_owned();
-        return Ok(Judged { action: Some(Action::Replace), reason, ..Judged::default() });
-    }
     let last = recorded.map(|recorded| &recorded.spec);
     let mut judged = Judged::default();
     let (mut replaced_by, mut drifted, mut configured) = (Vec::new(), false, false);
@@ -476,12 +468,18 @@ fn judge<'a>(
                 replaced_by.push(why.unwrap_or_else(|| format!("{} cannot be changed in place", field.name)));
             }
             Policy::Refuse => judged.refusals.push((
-                why.unwrap_or_else(|| format!("{} cannot be changed, and a replacement would lose what it holds", field.name)),
+                why.unwrap_or_else(|| {
+                    format!("{} cannot be changed, and a replacement would lose what it holds", field.name)
+                }),
                 format!("set {} back to {}", field.name, before.as_ref().unwrap_or(&Json::Null)),
             )),
         }
         let drift = last.is_some_and(|last| is_known(&after) && last.get(field.name) == Some(&after));
-        if drift { drifted = true } else { configured = true }
+        if drift {
+            drifted = true
+        } else {
+            configured = true
+        }
         judged.fields.extend(paths(field.name, before.unwrap_or(Json::Null), after).map(|(path, before, after)| {
             FieldChange { path, before, after, forces_replacement: policy == Policy::Replace, drift }
         }));
@@ -492,15 +490,30 @@ fn judge<'a>(
         let last = recorded.map(|recorded| &recorded.tags);
         for TagDifference { key, before, after } in tag_differences(wanted_tags, tags, last.unwrap_or(&Tags::new())) {
             let drift = last.is_some_and(|last| last.get(&key) == after.as_ref());
-            if drift { drifted = true } else { configured = true }
+            if drift {
+                drifted = true
+            } else {
+                configured = true
+            }
             let (before, after) = (json!(before), json!(after));
-            judged.fields.push(FieldChange { path: format!("tags.{key}"), before, after, forces_replacement: false, drift });
+            judged.fields.push(FieldChange {
+                path: format!("tags.{key}"),
+                before,
+                after,
+                forces_replacement: false,
+                drift,
+            });
         }
     }
 
     let unfinished = recorded.is_some_and(|recorded| recorded.status != Status::Ready);
     let busy = matches!(seen.readiness, Readiness::Busy(_));
-    (judged.action, judged.reason) = if !replaced_by.is_empty() {
+    let half_removed = recorded.is_some_and(|recorded| recorded.status == Status::Deleting);
+    (judged.action, judged.reason) = if let Readiness::Broken(why) = &seen.readiness {
+        (Some(Action::Replace), format!("is broken: {why}"))
+    } else if half_removed && schema.ownership() != Ownership::Shared {
+        (Some(Action::Replace), "its removal was cut off".to_owned())
+    } else if !replaced_by.is_empty() {
         (Some(Action::Replace), replaced_by.join("; "))
     } else if recorded.is_none() {
         (Some(Action::Adopt), "exists and is this stack's, but the state does not know it".to_owned())

@@ -72,9 +72,9 @@ pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
             for dependency in &removal.depends_on {
                 let after = removes.get(dependency).into_iter().flatten();
                 let newest = after.clone().map(|&(_, i, j)| plan.changes[i].removals[j].generation).max();
-                drops.extend(after.map(|&(after, i, j)| {
-                    (newest != Some(plan.changes[i].removals[j].generation), node, after)
-                }));
+                drops.extend(
+                    after.map(|&(after, i, j)| (newest != Some(plan.changes[i].removals[j].generation), node, after)),
+                );
             }
             match own_make {
                 Some(make) if removal.first => _ = graph.add_edge(node, make, Edge::Hard),
@@ -145,8 +145,7 @@ fn same_place(
 /// Whether `made` may need what only `gone` has now. Of what is removed for good the plan does not tell what it has.
 fn takes_place(made: &Change, gone: &Change) -> bool {
     let passes = |field: &FieldChange| made.fields.iter().any(|f| f.path == field.path && f.after == field.before);
-    matches!(made.action, Action::Create | Action::Replace)
-        && (gone.make.is_none() || gone.fields.iter().any(passes))
+    matches!(made.action, Action::Create | Action::Replace) && (gone.make.is_none() || gone.fields.iter().any(passes))
 }
 
 fn remaining(plan: &Plan, schemas: &dyn Schemas, graph: &DiGraph<Op, Edge>) -> Vec<Duration> {

@@ -82,6 +82,7 @@ fn control_plane(
         name: name.into(),
         role_arn: roles.cluster.clone(),
         version: settings.version.as_str().into(),
+        vpc: network.vpc.clone(),
         subnets: subnets.clone(),
         security_groups: Input::all([group]),
         endpoint_private: true.into(),

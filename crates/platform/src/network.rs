@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 
 /// What the other layers need of the network.
 pub(crate) struct Network {
-    vpc: Input<VpcId>,
+    pub(crate) vpc: Input<VpcId>,
     pub(crate) app_subnets: Vec<Input<SubnetId>>,
     pub(crate) data_subnets: Vec<Input<SubnetId>>,
     pub(crate) nats: Vec<Input<NatGatewayId>>,

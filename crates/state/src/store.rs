@@ -31,14 +31,14 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// The bytes are no state.
-    #[error("the state at {place} was not read: {source}. Nothing was touched. {way_back}")]
+    #[error("the state at {place} was not read: {problem}. Nothing was touched. {way_back}")]
     Format {
         /// The place.
         place: String,
         /// What to do.
         way_back: String,
-        /// Why. Part of the message, since it is what the reader needs first.
-        source: FormatError,
+        /// Why. Part of the message, since it is what the reader needs first, and therefore no source.
+        problem: FormatError,
     },
     /// Another process works on the same state.
     #[error("the state at {place} is in use by {holder}. Wait for it to end, or stop it")]

@@ -7,7 +7,8 @@ use super::{
 use crate::{Aws, SecurityGroupId, SecurityGroupRuleId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{Filter, SecurityGroup as SdkGroup, SecurityGroupRule as SdkRule};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Creation, Id, Observation, Observed, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Which,
 };
 use std::collections::BTreeSet;
 
@@ -52,8 +53,8 @@ impl Reconcile for DefaultSecurityGroup {
     type Spec<P: Phase> = DefaultSecurityGroupSpec<P>;
     type Outputs<P: Phase> = DefaultSecurityGroupOutputs<P>;
 
-    fn identity(spec: &DefaultSecurityGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(spec.vpc.as_str()))
+    fn identity(spec: &DefaultSecurityGroupSpec<Observed>) -> Option<Id> {
+        Some(Id::new(spec.vpc.as_ref()?.as_str()))
     }
 
     /// It carries no tag of ours: nothing is owned.

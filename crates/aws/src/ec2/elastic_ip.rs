@@ -1,6 +1,6 @@
 //! A public address that stays the same.
 
-use super::{filters, retag, tag_specification, tags};
+use super::{filters, once, retag, tag_specification, tags};
 use crate::{AllocationId, Aws, error::Sent};
 use aws_sdk_ec2::types::{Address as SdkAddress, DomainType, ResourceType};
 use bedplate_model::{
@@ -56,7 +56,7 @@ impl Reconcile for ElasticIp {
         let request = cloud.ec2.allocate_address().domain(DomainType::Vpc);
         let request = request.set_network_border_group(spec.network_border_group.clone());
         let tags = tag_specification(ResourceType::ElasticIp, &creation.tags);
-        let answer = request.tag_specifications(tags).send().await.sent()?;
+        let answer = request.tag_specifications(tags).customize().config_override(once()).send().await.sent()?;
         answer.allocation_id.map(Id::new).ok_or_else(|| CallError::malformed("ec2:AllocateAddress", "AllocationId"))
     }
 

@@ -1,6 +1,6 @@
 //! The VPC's door to the internet, with its attachment folded in.
 
-use super::{filters, retag, tag_specification, tags};
+use super::{filters, once, retag, tag_specification, tags};
 use crate::{Aws, InternetGatewayId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as SdkInternetGateway, ResourceType};
 use bedplate_model::{
@@ -55,7 +55,8 @@ impl Reconcile for InternetGateway {
 
     async fn create(cloud: &Aws, _: &InternetGatewaySpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
         let tags = tag_specification(ResourceType::InternetGateway, &creation.tags);
-        let answer = cloud.ec2.create_internet_gateway().tag_specifications(tags).send().await.sent()?;
+        let request = cloud.ec2.create_internet_gateway().tag_specifications(tags);
+        let answer = request.customize().config_override(once()).send().await.sent()?;
         let id = answer.internet_gateway.and_then(|gateway| gateway.internet_gateway_id);
         id.map(Id::new).ok_or_else(|| CallError::malformed("ec2:CreateInternetGateway", "InternetGatewayId"))
     }

@@ -27,8 +27,12 @@ pub use vpc_endpoint::{EndpointKind, VpcEndpoint, VpcEndpointOutputs, VpcEndpoin
 use crate::{
     Aws,
     error::{Sent, classify},
+    once::Once,
 };
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification, UnsuccessfulItem};
+use aws_sdk_ec2::{
+    config,
+    types::{Filter, ResourceType, Tag, TagSpecification, UnsuccessfulItem},
+};
 use aws_types::request_id::RequestId;
 use bedplate_model::{CallError, Id, TAG_STACK, Tags, Which};
 
@@ -76,6 +80,11 @@ async fn retag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<()
         cloud.ec2.delete_tags().resources(id.as_str()).set_tags(Some(keys)).send().await.sent()?;
     }
     Ok(())
+}
+
+/// For creates without a client token, which the SDK must not repeat.
+fn once() -> config::Builder {
+    config::Config::builder().retry_classifier(Once)
 }
 
 /// The first failure of a call that works on many things at once and answers with what it could not do.

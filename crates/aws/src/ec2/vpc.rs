@@ -1,6 +1,6 @@
 //! A virtual private cloud.
 
-use super::{filters, retag, tag_specification, tags};
+use super::{filters, once, retag, tag_specification, tags};
 use crate::{Aws, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as SdkVpc, VpcAttributeName, VpcState};
 use bedplate_model::{
@@ -70,8 +70,8 @@ impl Reconcile for Vpc {
 
     async fn create(cloud: &Aws, spec: &VpcSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
         let request = cloud.ec2.create_vpc().cidr_block(spec.cidr.to_string());
-        let answer =
-            request.tag_specifications(tag_specification(ResourceType::Vpc, &creation.tags)).send().await.sent()?;
+        let request = request.tag_specifications(tag_specification(ResourceType::Vpc, &creation.tags));
+        let answer = request.customize().config_override(once()).send().await.sent()?;
         let id = answer.vpc.and_then(|vpc| vpc.vpc_id);
         id.map(Id::new).ok_or_else(|| CallError::malformed("ec2:CreateVpc", "VpcId"))
     }

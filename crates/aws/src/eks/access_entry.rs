@@ -76,8 +76,8 @@ impl Reconcile for AccessEntry {
     type Spec<P: Phase> = AccessEntrySpec<P>;
     type Outputs<P: Phase> = AccessEntryOutputs<P>;
 
-    fn identity(spec: &AccessEntrySpec<Resolved>) -> Option<Id> {
-        Some(Id::child(&spec.cluster, spec.principal_arn.as_str()))
+    fn identity(spec: &AccessEntrySpec<Observed>) -> Option<Id> {
+        Some(Id::child(spec.cluster.as_ref()?, spec.principal_arn.as_ref()?.as_str()))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -73,8 +73,8 @@ impl Reconcile for Addon {
     type Spec<P: Phase> = AddonSpec<P>;
     type Outputs<P: Phase> = AddonOutputs<P>;
 
-    fn identity(spec: &AddonSpec<Resolved>) -> Option<Id> {
-        Some(Id::child(&spec.cluster, &spec.name))
+    fn identity(spec: &AddonSpec<Observed>) -> Option<Id> {
+        Some(Id::child(spec.cluster.as_ref()?, spec.name.as_ref()?))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -1,7 +1,7 @@
 //! A Kubernetes control plane.
 
 use super::{reason, retag, tags, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, SubnetId, error::Sent};
+use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, error::Sent};
 use aws_sdk_eks::types::{
     AuthenticationMode, Cluster as SdkCluster, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig,
     KubernetesNetworkConfigRequest, LogSetup, LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest,
@@ -23,7 +23,8 @@ use std::collections::BTreeSet;
 #[derive(Debug)]
 pub enum Cluster {}
 
-/// Settings of a cluster. What AWS cannot change is refused: a replacement would lose every Kubernetes object.
+/// Settings of a cluster. What AWS cannot change is refused, because a replacement would lose every Kubernetes object; but
+/// it cannot stay behind in a VPC that goes.
 #[derive(Clone, Debug, Record)]
 pub struct ClusterSpec<P: Phase> {
     /// Its name, up to 100 letters, digits, `-` and `_`.
@@ -34,7 +35,11 @@ pub struct ClusterSpec<P: Phase> {
     pub role_arn: P::Of<Arn>,
     /// The Kubernetes version, `1.35`. It moves up one minor version at a time and never down.
     pub version: P::Of<String>,
-    /// The subnets for the control plane's network interfaces, in two zones at least; always in the same VPC.
+    /// The VPC of the subnets. EKS takes it from them and cannot take a cluster to another one.
+    #[replace]
+    #[aws(none)]
+    pub vpc: P::Of<VpcId>,
+    /// The subnets for the control plane's network interfaces, in two zones at least.
     #[aws("ResourcesVpcConfig")]
     pub subnets: P::Of<BTreeSet<SubnetId>>,
     /// Security groups of these interfaces, up to five, besides the one that EKS makes.
@@ -76,8 +81,7 @@ pub struct ClusterSpec<P: Phase> {
 /// Outputs of a cluster.
 #[derive(Clone, Debug, Record)]
 pub struct ClusterOutputs<P: Phase> {
-    /// Its name.
-    #[named]
+    /// Its name. It follows from the identity, but what lies in a cluster is not there again when the cluster is.
     pub name: P::Of<String>,
     /// Its ARN.
     #[named]
@@ -121,8 +125,8 @@ impl Reconcile for Cluster {
     type Spec<P: Phase> = ClusterSpec<P>;
     type Outputs<P: Phase> = ClusterOutputs<P>;
 
-    fn identity(spec: &ClusterSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &ClusterSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
@@ -191,7 +195,7 @@ impl Reconcile for Cluster {
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         match cloud.eks.delete_cluster().name(id.as_str()).send().await.sent() {
             // `unprotect` takes a while like any update, and until then EKS refuses for good.
-            Err(error) if error.class == Class::Invalid && is_updating(cloud, id).await? => {
+            Err(error) if error.class == Class::Invalid && will_pass(cloud, id, &error).await? => {
                 Err(CallError { class: Class::Busy, ..error })
             }
             answer => answer.map(drop),
@@ -244,9 +248,14 @@ impl Reconcile for Cluster {
     }
 }
 
-async fn is_updating(cloud: &Aws, id: &Id) -> Result<bool, CallError> {
+/// Whether what a deletion was refused for is being changed, or has just been: the update may end between the refusal and
+/// this look.
+async fn will_pass(cloud: &Aws, id: &Id, refusal: &CallError) -> Result<bool, CallError> {
     let answer = cloud.eks.describe_cluster().name(id.as_str()).send().await.sent()?;
-    Ok(answer.cluster().and_then(SdkCluster::status) == Some(&ClusterStatus::Updating))
+    let Some(cluster) = answer.cluster() else { return Ok(false) };
+    let by_protection = refusal.message.to_lowercase().contains("deletion protection");
+    let unprotected = cluster.deletion_protection() != Some(true);
+    Ok(cluster.status() == Some(&ClusterStatus::Updating) || (by_protection && unprotected))
 }
 
 /// `35` of `1.35`.
@@ -313,6 +322,7 @@ fn observe(cluster: &SdkCluster) -> Option<Observation<Cluster>> {
             name: Some(name.to_owned()),
             role_arn: cluster.role_arn().map(Arn::new),
             version: cluster.version().map(str::to_owned),
+            vpc: vpc.and_then(|vpc| vpc.vpc_id()).map(VpcId::new),
             subnets: vpc.map(|vpc| vpc.subnet_ids().iter().map(SubnetId::new).collect()),
             security_groups: vpc.map(|vpc| vpc.security_group_ids().iter().map(SecurityGroupId::new).collect()),
             endpoint_private: vpc.map(|vpc| vpc.endpoint_private_access),
@@ -359,6 +369,7 @@ mod tests {
     fn cluster(status: ClusterStatus) -> SdkCluster {
         let issue = ClusterIssue::builder().code(ClusterIssueCode::AccessDenied).message("no").build();
         let network = VpcConfigResponse::builder()
+            .vpc_id("vpc-1")
             .subnet_ids("subnet-2")
             .subnet_ids("subnet-1")
             .security_group_ids("sg-1")
@@ -400,7 +411,7 @@ mod tests {
         assert_eq!(
             seen.spec.to_json(),
             json!({
-                "name": "c", "role_arn": "arn:role", "version": "1.35", "subnets": ["subnet-1", "subnet-2"],
+                "name": "c", "role_arn": "arn:role", "version": "1.35", "vpc": "vpc-1", "subnets": ["subnet-1", "subnet-2"],
                 "security_groups": ["sg-1"], "endpoint_private": true, "endpoint_public": false,
                 "public_access_cidrs": ["0.0.0.0/0"], "encryption_key": "arn:key", "logs": ["api", "audit"],
                 "authentication_mode": "API", "support_type": "STANDARD", "deletion_protection": false,

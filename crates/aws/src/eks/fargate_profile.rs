@@ -4,7 +4,8 @@ use super::{child_ids, reason, retag, tags, to_tags};
 use crate::{Arn, Aws, SubnetId, error::Sent};
 use aws_sdk_eks::types::{FargateProfile as SdkProfile, FargateProfileSelector, FargateProfileStatus};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Tags, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -87,8 +88,8 @@ impl Reconcile for FargateProfile {
     type Spec<P: Phase> = FargateProfileSpec<P>;
     type Outputs<P: Phase> = FargateProfileOutputs<P>;
 
-    fn identity(spec: &FargateProfileSpec<Resolved>) -> Option<Id> {
-        Some(Id::child(&spec.cluster, &spec.name))
+    fn identity(spec: &FargateProfileSpec<Observed>) -> Option<Id> {
+        Some(Id::child(spec.cluster.as_ref()?, spec.name.as_ref()?))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -106,8 +106,8 @@ impl Reconcile for NodeGroup {
     type Spec<P: Phase> = NodeGroupSpec<P>;
     type Outputs<P: Phase> = NodeGroupOutputs<P>;
 
-    fn identity(spec: &NodeGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::child(&spec.cluster, &spec.name))
+    fn identity(spec: &NodeGroupSpec<Observed>) -> Option<Id> {
+        Some(Id::child(spec.cluster.as_ref()?, spec.name.as_ref()?))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -4,7 +4,8 @@ use super::{tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
 use bedplate_model::{
-    CallError, Class, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 use std::collections::BTreeSet;
 
@@ -56,8 +57,8 @@ impl Reconcile for OidcProvider {
     type Outputs<P: Phase> = OidcProviderOutputs<P>;
 
     /// The end of its ARN; the beginning names the account, which a specification does not know.
-    fn identity(spec: &OidcProviderSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(issuer(&spec.url)))
+    fn identity(spec: &OidcProviderSpec<Observed>) -> Option<Id> {
+        Some(Id::new(issuer(spec.url.as_ref()?)))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
@@ -170,7 +171,7 @@ mod tests {
         let url = "https://oidc.eks.us-east-1.amazonaws.com/id/ABC";
         assert_eq!(seen.spec.to_json(), serde_json::json!({"url": url, "client_ids": ["sts.amazonaws.com"]}));
         assert_eq!(seen.outputs.unwrap().issuer, "oidc.eks.us-east-1.amazonaws.com/id/ABC");
-        let wanted = OidcProviderSpec::<Resolved> { url: url.to_owned(), client_ids: BTreeSet::new() };
+        let wanted = OidcProviderSpec::<Observed> { url: Some(url.to_owned()), client_ids: None };
         assert_eq!(OidcProvider::identity(&wanted), Some(id));
     }
 }

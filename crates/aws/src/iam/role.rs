@@ -76,8 +76,8 @@ impl Reconcile for Role {
     type Spec<P: Phase> = RoleSpec<P>;
     type Outputs<P: Phase> = RoleOutputs<P>;
 
-    fn identity(spec: &RoleSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &RoleSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     /// One paged call for all roles of the account with their policies and tags; one by one it would be five per role.

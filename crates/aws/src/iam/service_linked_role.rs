@@ -4,7 +4,8 @@ use super::PAGE;
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_iam::types::Role as SdkRole;
 use bedplate_model::{
-    CallError, Class, Creation, Id, Observation, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Class, Creation, Id, Observation, Observed, Ownership, Phase, Readiness, Reconcile, Record, Resolved,
+    Step, Which,
 };
 
 /// Where IAM keeps these roles, by service.
@@ -46,8 +47,8 @@ impl Reconcile for ServiceLinkedRole {
     type Spec<P: Phase> = ServiceLinkedRoleSpec<P>;
     type Outputs<P: Phase> = ServiceLinkedRoleOutputs<P>;
 
-    fn identity(spec: &ServiceLinkedRoleSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.service))
+    fn identity(spec: &ServiceLinkedRoleSpec<Observed>) -> Option<Id> {
+        spec.service.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

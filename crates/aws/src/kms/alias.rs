@@ -4,7 +4,7 @@ use super::{tags, unless_denied};
 use crate::{Arn, Aws, KeyId, error::Sent};
 use aws_sdk_kms::types::AliasListEntry;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
 };
 
 /// The name of a key, once per account and region.
@@ -48,8 +48,8 @@ impl Reconcile for Alias {
     type Spec<P: Phase> = AliasSpec<P>;
     type Outputs<P: Phase> = AliasOutputs<P>;
 
-    fn identity(spec: &AliasSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &AliasSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -1,7 +1,7 @@
 //! A symmetric encryption key.
 
 use super::{tags, unless_denied};
-use crate::{Arn, Aws, KeyId, Policy, error::Sent};
+use crate::{Arn, Aws, KeyId, Policy, error::Sent, once::Once};
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeyState, Tag};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Owner, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
@@ -130,7 +130,8 @@ impl Reconcile for Key {
             return Ok(Id::new(key.key_id));
         }
         let request = cloud.kms.create_key().description(&spec.description).policy(spec.policy.to_string());
-        let answer = request.set_tags(Some(tags)).send().await.sent()?;
+        let once = aws_sdk_kms::config::Config::builder().retry_classifier(Once);
+        let answer = request.set_tags(Some(tags)).customize().config_override(once).send().await.sent()?;
         let key = answer.key_metadata.ok_or_else(|| CallError::malformed("kms:CreateKey", "KeyMetadata"))?;
         Ok(Id::new(key.key_id))
     }

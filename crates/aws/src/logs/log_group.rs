@@ -68,8 +68,8 @@ impl Reconcile for LogGroup {
     type Spec<P: Phase> = LogGroupSpec<P>;
     type Outputs<P: Phase> = LogGroupOutputs<P>;
 
-    fn identity(spec: &LogGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &LogGroupSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -36,7 +36,9 @@ pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) 
 
 /// Reads a saved plan and checks that it still fits.
 fn saved_plan(path: &Path, session: &mut Session) -> Result<Plan> {
-    let refused = |what: String| Refused::new(format!("{} {what}", path.display()), "make a new plan with `bedplate plan --out FILE`");
+    let refused = |what: String| {
+        Refused::new(format!("{} {what}", path.display()), "make a new plan with `bedplate plan --out FILE`")
+    };
     let text = fs_err::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
     let SavedPlan { plan, choices } =
         serde_json::from_slice(&text).map_err(|error| refused(format!("is no plan of this version: {error}")))?;
@@ -62,11 +64,13 @@ pub(crate) async fn carry_out(
     printer: &Printer,
 ) -> Result<(Exit, State)> {
     if let Some(refusal) = plan.refusals.first() {
-        if !printer.json {
+        let all: Vec<String> = plan.refusals.iter().map(|it| format!("{}: {}", it.address, it.problem)).collect();
+        let mut message = format!("nothing was touched: {}", all.join("; "));
+        if !printer.json && !printer.quiet {
             show_plan(printer, plan, &session.kinds);
+            "nothing was touched: this plan cannot be applied".clone_into(&mut message);
         }
-        let all: Vec<String> = plan.refusals.iter().map(|refusal| format!("{}: {}", refusal.address, refusal.problem)).collect();
-        return Err(Refused::new(format!("nothing was touched: {}", all.join("; ")), refusal.hint.clone()));
+        return Err(Refused::new(message, refusal.hint.clone()));
     }
     if plan.is_empty() {
         return nothing_to_do(session, plan, printer);
@@ -150,7 +154,10 @@ async fn watch_signals(cancel: CancellationToken, printer: Printer) {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the second signal leaves at once; the state on disk is complete at any instant")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the second signal leaves at once; the state on disk is complete at any instant"
+)]
 fn leave() -> ! {
     std::process::exit(130)
 }

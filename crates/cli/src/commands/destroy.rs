@@ -37,7 +37,8 @@ pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer
             "if it really shall go, run the same command with --lift-protection",
         ));
     }
-    let (exit, _) = apply::carry_out(&session, &plan, "Remove all this? There is no way back.", args.consent.yes, printer).await?;
+    let (exit, _) =
+        apply::carry_out(&session, &plan, "Remove all this? There is no way back.", args.consent.yes, printer).await?;
     Ok(exit)
 }
 

@@ -38,7 +38,8 @@ fn dot(graph: &Graph) -> Result<String> {
     for (address, node) in graph.iter() {
         layers.entry(address.layer()).or_default().push((address, node));
     }
-    let mut text = String::from("digraph platform {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"Helvetica\"];\n");
+    let mut text =
+        String::from("digraph platform {\n  rankdir=LR;\n  node [shape=box, style=rounded, fontname=\"Helvetica\"];\n");
     for (layer, nodes) in &layers {
         writeln!(text, "  subgraph \"cluster_{layer}\" {{\n    label=\"{layer}\";")?;
         for (address, node) in nodes {

@@ -13,7 +13,11 @@ use bedplate_model::Json;
 pub(crate) async fn run(globals: &Globals, args: &OutputArgs, printer: &Printer) -> Result<Exit> {
     let all = known(globals).await?;
     let Some(name) = &args.name else {
-        if printer.json { printer.document(&all) } else { show_outputs(printer, &all) }
+        if printer.json {
+            printer.document(&all)
+        } else {
+            show_outputs(printer, &all)
+        }
         return Ok(Exit::Done);
     };
     let Some(value) = all.get(name) else {

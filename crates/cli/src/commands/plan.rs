@@ -24,10 +24,8 @@ pub(crate) struct SavedPlan {
 pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -> Result<Exit> {
     let session = Session::open(globals).await?;
     let targets = session::targets(&args.targets.targets, &session.graph, &session.state)?;
-    let options = Options {
-        targets: targets.map(|targets| session.graph.with_dependencies(targets)),
-        ..Options::default()
-    };
+    let options =
+        Options { targets: targets.map(|targets| session.graph.with_dependencies(targets)), ..Options::default() };
     let plan = if args.no_refresh {
         make(&session.graph, &session.state, &believed(&session.state), &session.kinds, &options)?
     } else {

@@ -17,7 +17,8 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     let region = session.local.config.region.to_string();
     let resources = session.graph.iter().count();
     if printer.json {
-        printer.document(&json!({"format": 1, "ok": true, "account": account, "region": region, "resources": resources}));
+        printer
+            .document(&json!({"format": 1, "ok": true, "account": account, "region": region, "resources": resources}));
     } else {
         printer.result(&format!("Ready: {resources} resources for account {account} in {region}."));
     }

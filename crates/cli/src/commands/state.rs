@@ -19,9 +19,8 @@ pub(crate) async fn run(globals: &Globals, command: &StateCommand, printer: &Pri
         StateCommand::List => state.resources.keys().for_each(|address| printer.result(address.as_str())),
         StateCommand::Show { address } => {
             let recorded = Address::new(address.as_str()).ok().and_then(|address| state.resources.get(&address));
-            let missing = || {
-                Refused::new(format!("nothing is recorded at {address}"), "`bedplate state list` shows what is")
-            };
+            let missing =
+                || Refused::new(format!("nothing is recorded at {address}"), "`bedplate state list` shows what is");
             printer.document(&json!(recorded.ok_or_else(missing)?));
         }
     }

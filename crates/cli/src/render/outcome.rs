@@ -52,12 +52,14 @@ fn explain(failure: &Failure) -> (String, String) {
             "choose another name in the configuration, or remove {id} if nobody needs it, then run the same command again"
         ),
         EffectError::WillNotSettle { .. } => {
-            "someone or something else may be changing it back: find out who, then run the same command again".to_owned()
+            "someone or something else may be changing it back: find out who, then run the same command again"
+                .to_owned()
         }
         EffectError::Deadline { .. } => "AWS is still working on it: the same command goes on waiting".to_owned(),
         EffectError::Broken { .. } => {
             "read AWS's reason above and remove its cause; the same command then replaces it".to_owned()
         }
+        EffectError::NeedsReplacement { .. } => "the same command plans it".to_owned(),
         EffectError::Vanished { .. } => "the same command makes it again".to_owned(),
         EffectError::Unresolved { .. } | EffectError::Misfit(_) | EffectError::Interrupted => {
             "this is a defect of bedplate: please report it with this message".to_owned()

@@ -17,21 +17,30 @@ pub(crate) fn show_plan<C>(printer: &Printer, plan: &Plan, kinds: &Kinds<C>) {
         printer.result(&format!("No changes. {} as the configuration says.", plural_are(plan.unchanged)));
         return;
     }
-    let mut layer = "";
+    // Layers in the order in which their first change comes, and so roughly in the order of the work.
+    let mut layers: Vec<&str> = Vec::new();
     for change in &plan.changes {
-        if change.address.layer() != layer {
-            layer = change.address.layer();
-            printer.result(&format!("\n{}", layer.bold()));
+        if !layers.contains(&change.address.layer()) {
+            layers.push(change.address.layer());
         }
-        show_change(printer, change);
+    }
+    for layer in layers {
+        printer.result(&format!("\n{}", layer.bold()));
+        for change in plan.changes.iter().filter(|change| change.address.layer() == layer) {
+            show_change(printer, change);
+        }
     }
     let schedule = schedule(plan, kinds);
     for address in &schedule.outages {
-        printer.result(&format!("\n{} {address} is missing for a while: it cannot stand beside its replacement", "!".yellow()));
+        printer.result(&format!(
+            "\n{} {address} is missing for a while: it cannot stand beside its replacement",
+            "!".yellow()
+        ));
     }
     let expected = schedule.remaining.iter().max().copied().unwrap_or_default();
     let minutes = expected.as_secs().div_ceil(60);
-    printer.result(&format!("\n{}; about {minutes} min.", summary(plan)));
+    let minutes = if minutes > 1 { format!("about {minutes} min") } else { "under a minute".to_owned() };
+    printer.result(&format!("\n{}; {minutes}.", summary(plan)));
     for refusal in &plan.refusals {
         printer.error(&format!("{}: {}", refusal.address, refusal.problem), Some(&refusal.hint));
     }
@@ -68,7 +77,12 @@ fn show_change(printer: &Printer, change: &Change) {
     };
     let rest = change.address.as_str().split_once('/').map_or(change.address.as_str(), |(_, rest)| rest);
     let word = action_word(change.action);
-    printer.result(&format!("  {symbol} {} {} {}", rest.bold(), change.kind.dimmed(), format!("({word}: {})", change.reason).dimmed()));
+    printer.result(&format!(
+        "  {symbol} {} {} {}",
+        rest.bold(),
+        change.kind.dimmed(),
+        format!("({word}: {})", change.reason).dimmed()
+    ));
     // What is created is listed in full only in `--json`; here its address says enough.
     if change.action != Action::Create {
         for field in &change.fields {

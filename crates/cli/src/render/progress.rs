@@ -51,7 +51,9 @@ impl Sink for Progress {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if self.printer.json {
             match event {
-                Event::Started { address, action } => self.json("started", address, json!({"action": action_word(action)})),
+                Event::Started { address, action } => {
+                    self.json("started", address, json!({"action": action_word(action)}))
+                }
                 Event::Waiting { address, state, elapsed, .. } => {
                     self.json("waiting", address, json!({"state": state, "seconds": elapsed.as_secs()}));
                 }
@@ -61,7 +63,11 @@ impl Sink for Progress {
                     json!({"operation": error.operation, "code": error.code, "request_id": error.request_id}),
                 ),
                 Event::Finished { address, action, elapsed } => {
-                    self.json("finished", address, json!({"action": action_word(action), "seconds": elapsed.as_secs_f64()}));
+                    self.json(
+                        "finished",
+                        address,
+                        json!({"action": action_word(action), "seconds": elapsed.as_secs_f64()}),
+                    );
                 }
                 Event::Failed { address, error } => {
                     self.json("failed", address, json!({"code": error.code(), "message": error.to_string()}));

@@ -64,13 +64,23 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn new() -> Self {
         let effects = Effects::new();
+        Self::with(Cloud::new(Arc::clone(&effects)), effects, None)
+    }
+
+    /// The same once more: what is done to one does not show in the other.
+    pub(crate) fn fork(&self) -> Self {
+        let effects = Effects::new();
+        let bytes = self.store.bytes.lock().unwrap().clone();
+        Self::with(self.cloud.fork(Arc::clone(&effects)), effects, bytes)
+    }
+
+    fn with(cloud: Cloud, effects: Arc<Effects>, bytes: Option<Vec<u8>>) -> Self {
         let store = FakeStore {
             effects: Arc::clone(&effects),
-            bytes: Mutex::default(),
+            bytes: Mutex::new(bytes),
             fails: AtomicBool::default(),
             saves: AtomicUsize::default(),
         };
-        let cloud = Cloud::new(Arc::clone(&effects));
         Self { kinds: Kinds::new(KINDS), effects, cloud, store, options: Options::default() }
     }
 
@@ -118,12 +128,7 @@ impl Bench {
         let before = self.cloud.calls().len();
         let outcome = self.apply(graph).await;
         let calls = self.cloud.calls();
-        assert!(
-            is_clean(&outcome),
-            "{outcome:#?}\n{:#?}\n{:#?}",
-            &calls[before..],
-            self.cloud.violations()
-        );
+        assert!(is_clean(&outcome), "{outcome:#?}\n{:#?}\n{:#?}", &calls[before..], self.cloud.violations());
     }
 
     /// Applies and dies at the effect `place`. Whether it came so far.
@@ -158,7 +163,10 @@ impl Bench {
             }
             let outputs = self.cloud.outputs(node.kind, id).unwrap();
             let known = recorded.outputs.as_ref().and_then(Json::as_object).expect("outputs");
-            assert!(known.iter().all(|(field, value)| &outputs[field] == value), "{address}: {outputs} is not {known:?}");
+            assert!(
+                known.iter().all(|(field, value)| &outputs[field] == value),
+                "{address}: {outputs} is not {known:?}"
+            );
             assert_eq!(recorded.status, Status::Ready, "{address}");
             assert!(recorded.deposed.is_empty(), "{address}: {recorded:?}");
             assert_eq!(recorded.depends_on, node.depends_on.keys().cloned().collect(), "{address}");

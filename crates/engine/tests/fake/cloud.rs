@@ -37,7 +37,7 @@ pub(crate) struct Shown {
     pub(crate) outputs: Option<Json>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct World {
     objects: BTreeMap<Key, Object>,
     tokens: BTreeMap<String, (Id, Json)>,
@@ -64,6 +64,11 @@ pub(crate) struct Cloud {
 impl Cloud {
     pub(crate) fn new(effects: Arc<Effects>) -> Self {
         Self { world: Mutex::default(), effects }
+    }
+
+    /// The same world once more, with effects of its own.
+    pub(crate) fn fork(&self, effects: Arc<Effects>) -> Self {
+        Self { world: Mutex::new(self.world().clone()), effects }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
@@ -218,6 +223,11 @@ impl Object {
         self.gone_at.is_none() && !self.broken && self.ready_at <= Instant::now()
     }
 
+    /// Keeps it pending for long.
+    pub(crate) fn stall(&mut self) {
+        self.ready_at += Duration::from_secs(100_000);
+    }
+
     fn outputs(&self, id: &Id) -> Json {
         serde_json::json!({"id": id, "arn": format!("arn:{id}"), "revision": self.revision.to_string()})
     }
@@ -246,9 +256,9 @@ impl World {
     fn holders(&self, kind: &str, id: &Id, hold: Hold) -> Vec<Key> {
         let holds = |key: &Key, object: &Object| {
             let references = Facts::of(key.0).references.iter();
-            references.filter(|reference| reference.hold == hold && reference.to == kind).any(|reference| {
-                object.spec.get(reference.field).and_then(Json::as_str) == Some(id.as_str())
-            })
+            references
+                .filter(|reference| reference.hold == hold && reference.to == kind)
+                .any(|reference| object.spec.get(reference.field).and_then(Json::as_str) == Some(id.as_str()))
         };
         self.objects.iter().filter(|(key, object)| holds(key, object)).map(|(key, _)| key.clone()).collect()
     }
@@ -367,6 +377,10 @@ impl World {
             return Err(error(facts.kind, "InUse", "it is being changed", Class::Busy));
         }
         self.check_references(facts, &wanted, Some(changed))?;
+        if let Some(field) = changed.iter().find(|field| facts.fixed.contains(field)) {
+            self.violations.push(format!("{} {id}: {field} cannot be changed in place", facts.kind));
+            return Err(error(facts.kind, "Unchangeable", *field, Class::Invalid));
+        }
         if self.stubborn.contains(&facts.kind) {
             return Ok(());
         }

@@ -28,6 +28,8 @@ pub(crate) struct Facts {
     pub(crate) references: &'static [Reference],
     /// The field that no two may share.
     pub(crate) unique: Option<&'static str>,
+    /// Fields that no update changes.
+    pub(crate) fixed: &'static [&'static str],
     /// Whether creates are idempotent by token.
     pub(crate) token: bool,
     /// How long it is in the making, being changed and being removed.
@@ -50,6 +52,7 @@ const PLAIN: Facts = Facts {
     kind: "",
     references: &[],
     unique: None,
+    fixed: &["range", "net", "name", "sub", "size", "path", "zone", "engine"],
     token: false,
     making: 3,
     changing: 0,
@@ -67,12 +70,7 @@ const fn reference(field: &'static str, to: &'static str, hold: Hold) -> Referen
 
 const ALL: &[Facts] = &[
     Facts { kind: "net.net", ..PLAIN },
-    Facts {
-        kind: "net.sub",
-        references: &[reference("net", "net.net", Hold::Blocks)],
-        unique: Some("range"),
-        ..PLAIN
-    },
+    Facts { kind: "net.sub", references: &[reference("net", "net.net", Hold::Blocks)], unique: Some("range"), ..PLAIN },
     Facts {
         kind: "net.gate",
         references: &[reference("sub", "net.sub", Hold::Blocks)],
@@ -102,6 +100,7 @@ const ALL: &[Facts] = &[
     },
     Facts {
         kind: "db.store",
+        fixed: &["name", "zone", "engine"],
         references: &[reference("net", "net.net", Hold::Blocks), reference("role", "iam.role", Hold::Loose)],
         making: 300,
         changing: 60,
@@ -113,8 +112,7 @@ const ALL: &[Facts] = &[
     },
 ];
 
-const ENTRY: &[Reference] =
-    &[reference("net", "net.net", Hold::Cascades), reference("gate", "net.gate", Hold::Loose)];
+const ENTRY: &[Reference] = &[reference("net", "net.net", Hold::Cascades), reference("gate", "net.gate", Hold::Loose)];
 
 impl Facts {
     pub(crate) fn of(kind: &str) -> &'static Self {

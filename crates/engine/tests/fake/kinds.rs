@@ -35,8 +35,8 @@ macro_rules! reconcile {
 
             $($rest)*
 
-            fn identity(spec: &$spec<Resolved>) -> Option<Id> {
-                let identity: fn(&$spec<Resolved>) -> Option<Id> = $identity;
+            fn identity(spec: &$spec<Observed>) -> Option<Id> {
+                let identity: fn(&$spec<Observed>) -> Option<Id> = $identity;
                 identity(spec)
             }
 
@@ -52,7 +52,8 @@ macro_rules! reconcile {
             }
 
             async fn create(cloud: &Cloud, spec: &$spec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
-                cloud.create(Self::KIND, Self::identity(spec), spec.to_json(), creation).await
+                let identity = Self::identity(&Record::from_json(spec.to_json()).unwrap());
+                cloud.create(Self::KIND, identity, spec.to_json(), creation).await
             }
 
             async fn update(cloud: &Cloud, step: &Step<'_, Self>) -> Result<(), CallError> {
@@ -152,10 +153,17 @@ pub(crate) struct GateOutputs<P: Phase> {
 }
 
 // Exists only inside its network.
-reconcile!(Entry, EntrySpec, EntryOutputs, "net.entry", |spec| Some(Id::child(&spec.net, &spec.name)), {
-    const OWNERSHIP: Ownership = Ownership::Parent;
-    const TAGGED: bool = false;
-});
+reconcile!(
+    Entry,
+    EntrySpec,
+    EntryOutputs,
+    "net.entry",
+    |spec| Some(Id::child(spec.net.as_ref()?, spec.name.as_ref()?)),
+    {
+        const OWNERSHIP: Ownership = Ownership::Parent;
+        const TAGGED: bool = false;
+    }
+);
 
 /// Settings of an entry.
 #[derive(Clone, Debug, Record)]
@@ -178,7 +186,7 @@ pub(crate) struct EntryOutputs<P: Phase> {
 }
 
 // Comes and goes with its network.
-reconcile!(Default, DefaultSpec, DefaultOutputs, "net.default", |spec| Some(Id::new(&spec.net)), {
+reconcile!(Default, DefaultSpec, DefaultOutputs, "net.default", |spec| spec.net.as_ref().map(Id::new), {
     const OWNERSHIP: Ownership = Ownership::Shared;
     const TAGGED: bool = false;
 });
@@ -201,7 +209,7 @@ pub(crate) struct DefaultOutputs<P: Phase> {
 }
 
 // Named, and the same name again has the same ARN.
-reconcile!(Role, RoleSpec, RoleOutputs, "iam.role", |spec| Some(Id::new(&spec.name)), {
+reconcile!(Role, RoleSpec, RoleOutputs, "iam.role", |spec| spec.name.as_ref().map(Id::new), {
     fn protection(spec: &RoleSpec<Observed>) -> Option<&'static str> {
         spec.protected.unwrap_or_default().then_some("protection")
     }
@@ -233,7 +241,7 @@ pub(crate) struct RoleOutputs<P: Phase> {
 }
 
 // Made when it is missing, never removed.
-reconcile!(Linked, LinkedSpec, LinkedOutputs, "iam.linked", |spec| Some(Id::new(&spec.name)), {
+reconcile!(Linked, LinkedSpec, LinkedOutputs, "iam.linked", |spec| spec.name.as_ref().map(Id::new), {
     const OWNERSHIP: Ownership = Ownership::Shared;
     const TAGGED: bool = false;
 });
@@ -255,7 +263,7 @@ pub(crate) struct LinkedOutputs<P: Phase> {
 }
 
 // Shows the tags of what it points to.
-reconcile!(Alias, AliasSpec, AliasOutputs, "kms.alias", |spec| Some(Id::new(&spec.name)), {
+reconcile!(Alias, AliasSpec, AliasOutputs, "kms.alias", |spec| spec.name.as_ref().map(Id::new), {
     const TAGGED: bool = false;
 });
 
@@ -278,7 +286,7 @@ pub(crate) struct AliasOutputs<P: Phase> {
 }
 
 // Slow, named, and the name stays when the zone changes.
-reconcile!(Store, StoreSpec, StoreOutputs, "db.store", |spec| Some(Id::new(&spec.name)), {
+reconcile!(Store, StoreSpec, StoreOutputs, "db.store", |spec| spec.name.as_ref().map(Id::new), {
     const ORDER: Order = Order::DeleteFirst;
     const PACE: Pace = Pace::seconds(300, 20, 1800);
 

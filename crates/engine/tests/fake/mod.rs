@@ -8,7 +8,7 @@ mod effects;
 mod facts;
 mod kinds;
 
-pub(crate) use bench::{Bench, Order, STACK, address, finish, is_clean};
-pub(crate) use cloud::{Cloud, Object};
+pub(crate) use bench::{Bench, address, finish, is_clean};
+pub(crate) use cloud::Cloud;
 pub(crate) use effects::Effects;
 pub(crate) use kinds::*;

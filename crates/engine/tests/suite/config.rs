@@ -11,8 +11,23 @@ use std::collections::BTreeSet;
 
 /// The type at each place, so that a place keeps its type.
 const PLACES: &[&str] = &[
-    "net/0", "net/1", "net/2", "sub/0", "sub/1", "sub/2", "gate/0", "gate/1", "entry/0", "entry/1", "default/0",
-    "role/0", "role/1", "linked/0", "alias/0", "store/0", "store/1",
+    "net/0",
+    "net/1",
+    "net/2",
+    "sub/0",
+    "sub/1",
+    "sub/2",
+    "gate/0",
+    "gate/1",
+    "entry/0",
+    "entry/1",
+    "default/0",
+    "role/0",
+    "role/1",
+    "linked/0",
+    "alias/0",
+    "store/0",
+    "store/1",
 ];
 
 /// What stands at one place.
@@ -75,7 +90,8 @@ impl Config {
                 None if place == places => self.rotation = usize::from(value),
                 None => {
                     _ = self.after.pop();
-                    self.after.insert(0, (usize::from(what * 3 + value) % slots, usize::from(what + value * 5) % slots));
+                    self.after
+                        .insert(0, (usize::from(what * 3 + value) % slots, usize::from(what + value * 5) % slots));
                 }
             }
         }
@@ -87,7 +103,10 @@ impl Config {
         let mut kept = Vec::new();
         for &(from, to) in &self.after {
             let (from_address, to_address) = (address(PLACES[from]), address(PLACES[to]));
-            if !movable(PLACES[from], PLACES[to]) || graph.get(&from_address).is_none() || graph.get(&to_address).is_none() {
+            if !movable(PLACES[from], PLACES[to])
+                || graph.get(&from_address).is_none()
+                || graph.get(&to_address).is_none()
+            {
                 continue;
             }
             if graph.with_dependencies(BTreeSet::from([to_address])).contains(&from_address) {

@@ -88,7 +88,7 @@ pub(crate) fn runs(cases: u32) -> Runs {
 }
 
 proptest! {
-    #![proptest_config(runs(150))]
+    #![proptest_config(runs(120))]
 
     #[test]
     fn an_apply_leads_to_what_is_declared(

@@ -1,0 +1,38 @@
+//! `bootstrap` of the five lines: what exists afterwards, setting by setting, and that a second run changes nothing.
+//!
+//! The tests here only read, so they share one cloud. What is expected is written as `platform.md` has it and read back
+//! with boto3.
+
+mod cluster;
+mod inventory;
+mod network;
+mod repeated;
+mod security;
+
+use bedplate_tests::{Cloud, Inventory, Project, Run};
+use std::sync::LazyLock;
+
+/// What one bootstrap left.
+struct Built {
+    cloud: Cloud,
+    project: Project,
+    before: Inventory,
+    run: Run,
+}
+
+// Its cloud ends with this process.
+static BUILT: LazyLock<Built> = LazyLock::new(|| {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    let before = cloud.inventory();
+    let run = project.run(&["bootstrap", "--yes", "--json"]).ok();
+    Built { cloud, project, before, run }
+});
+
+/// Tags that everything carries.
+const TAGS: [(&str, &str); 4] = [
+    ("Environment", "production"),
+    ("Project", "fintechglobal"),
+    ("Owner", "team-platform@yourcompany.com"),
+    ("bedplate:stack", bedplate_tests::STACK),
+];

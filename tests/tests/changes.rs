@@ -1,0 +1,208 @@
+//! Changes in the configuration: `plan` shows exactly the fields that change, tells update from replace and why, and
+//! `apply` does it.
+
+use bedplate_tests::{Cloud, JsonExt, Plan, Project, changed, set};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+const CLUSTER: &str = "fintechglobal-cluster";
+
+fn cluster(cloud: &Cloud) -> Value {
+    cloud.eks("describe_cluster", json!({"name": CLUSTER}))["cluster"].clone()
+}
+
+fn assert_changes(plan: &Plan, expected: &[(&str, Value)]) {
+    let expected: BTreeMap<&str, Value> = expected.iter().cloned().collect();
+    assert_eq!(plan.changes(), expected);
+}
+
+#[test]
+fn settings_are_changed_in_place_and_go_back_to_their_defaults() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.bootstrap();
+
+    // Who may reach the API. While the public endpoint is off, EKS shows the whole internet, to which it is closed.
+    project.configure("[cluster]\npublic_access_cidrs = [\"198.51.100.0/24\"]");
+    let plan = project.plan();
+    let opened = [
+        ("endpoint_public", json!(false), json!(true)),
+        ("public_access_cidrs", json!(["0.0.0.0/0"]), json!(["198.51.100.0/24"])),
+    ];
+    assert_changes(&plan, &[("cluster/cluster", changed("update", &opened))]);
+    assert_eq!(plan.change("cluster/cluster")["reason"], "the configuration changed");
+    assert!(plan.change("cluster/cluster").list("fields").iter().all(|field| field["drift"] == false));
+    project.run(&["plan", "--detailed-exitcode"]).exits(2);
+    project.apply();
+    let network = &cluster(&cloud)["resourcesVpcConfig"];
+    assert_eq!(network["endpointPublicAccess"], true);
+    assert_eq!(network["endpointPrivateAccess"], true);
+    assert_eq!(network["publicAccessCidrs"], json!(["198.51.100.0/24"]));
+    project.assert_no_changes();
+
+    // The node group's most nodes; what was set before leaves the file and goes back.
+    project.configure("[cluster.node_group]\nmax = 5");
+    let closed = [
+        ("endpoint_public", json!(true), json!(false)),
+        ("public_access_cidrs", json!(["198.51.100.0/24"]), json!([])),
+    ];
+    assert_changes(
+        &project.plan(),
+        &[
+            ("cluster/cluster", changed("update", &closed)),
+            ("cluster/node-group/system-ng", changed("update", &[("max", json!(3), json!(5))])),
+        ],
+    );
+    project.apply();
+    assert_eq!(cluster(&cloud)["resourcesVpcConfig"]["endpointPublicAccess"], false);
+    let group = json!({"clusterName": CLUSTER, "nodegroupName": "system-ng"});
+    let scaling = |cloud: &Cloud| cloud.eks("describe_nodegroup", group.clone())["nodegroup"]["scalingConfig"].clone();
+    assert_eq!(scaling(&cloud), json!({"minSize": 1, "desiredSize": 2, "maxSize": 5}));
+    project.assert_no_changes();
+
+    // A scaler moves the live size inside its range: that is no drift.
+    let sizes = json!({"minSize": 1, "desiredSize": 4, "maxSize": 5});
+    cloud.eks(
+        "update_nodegroup_config",
+        json!({"clusterName": CLUSTER, "nodegroupName": "system-ng", "scalingConfig": sizes}),
+    );
+    cloud.advance(60);
+    project.assert_no_changes();
+    assert_eq!(scaling(&cloud), sizes);
+}
+
+#[test]
+fn a_tag_goes_onto_everything_and_off_again() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.bootstrap();
+    let resources = project.state()["resources"].as_object().unwrap().clone();
+    let untagged = ["iam.service_linked_role", "ec2.default_security_group", "kms.alias"];
+    let tagged: BTreeSet<&str> = resources
+        .iter()
+        .filter(|(_, resource)| !untagged.contains(&resource.text("kind")))
+        .map(|(address, _)| address.as_str())
+        .collect();
+
+    project.configure("[tags]\nCostCenter = \"4711\"");
+    let plan = project.plan();
+    assert_eq!(plan.with("update"), tagged);
+    let change = changed("update", &[("tags.CostCenter", Value::Null, json!("4711"))]);
+    assert!(plan.changes().values().all(|it| *it == change), "{:#}", plan.0["changes"]);
+    project.apply();
+    let tag = json!({"Filters": [{"Name": "key", "Values": ["CostCenter"]}]});
+    let in_ec2 = resources
+        .iter()
+        .filter(|(_, it)| it.text("kind").starts_with("ec2.") && it.text("kind") != "ec2.default_security_group");
+    let in_ec2 = in_ec2.map(|(_, resource)| resource.text("id").to_owned()).collect();
+    assert_eq!(set(cloud.ec2("describe_tags", tag.clone()).list("Tags"), "ResourceId"), in_ec2);
+    assert_eq!(cluster(&cloud)["tags"]["CostCenter"], "4711");
+    let role = cloud.iam("get_role", json!({"RoleName": "fintechglobal-node-role"}));
+    assert_eq!(role["Role"].tags()["CostCenter"], "4711");
+    project.assert_no_changes();
+
+    project.configure("");
+    let change = changed("update", &[("tags.CostCenter", json!("4711"), Value::Null)]);
+    assert!(project.plan().changes().values().all(|it| *it == change));
+    project.apply();
+    assert_eq!(cloud.ec2("describe_tags", tag).list("Tags"), &[] as &[Value]);
+    assert_eq!(cluster(&cloud).tags().get("CostCenter"), None);
+    project.assert_no_changes();
+}
+
+#[test]
+fn kubernetes_goes_up_one_minor_version_at_a_time() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nversion = \"1.34\"");
+    project.bootstrap();
+    // Nodes are replaced one by one, and with them their network interfaces.
+    let inventory = || {
+        let mut all = cloud.inventory();
+        all.remove("ec2.network-interface");
+        all
+    };
+    let before = inventory();
+
+    for (version, words) in [("1.36", "one minor version at a time"), ("1.33", "back to 1.33")] {
+        project.configure(&format!("[cluster]\nversion = \"{version}\""));
+        cloud.reset_calls();
+        project.run(&["plan"]).exits(3).says(&["cluster/cluster", words]);
+        project.run(&["apply", "--yes"]).exits(3).says(&["cluster/cluster", words]);
+        assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+    }
+
+    project.configure("[cluster]\nversion = \"1.35\"");
+    let plan = project.plan();
+    let version = ("version", json!("1.34"), json!("1.35"));
+    assert_eq!(plan.changes()["cluster/cluster"], changed("update", std::slice::from_ref(&version)));
+    assert_eq!(plan.changes()["cluster/node-group/system-ng"], changed("update", &[version]));
+    // Add-ons go along to the version that is the default for the new one; nothing else changes.
+    let others: BTreeSet<&str> = plan.changes().into_keys().filter(|it| !it.starts_with("cluster/addon/")).collect();
+    assert_eq!(others, ["cluster/cluster", "cluster/node-group/system-ng"].into());
+    assert!(plan.with("replace").is_empty());
+    project.apply();
+    assert_eq!(cluster(&cloud)["version"], "1.35");
+    let group = json!({"clusterName": CLUSTER, "nodegroupName": "system-ng"});
+    assert_eq!(cloud.eks("describe_nodegroup", group)["nodegroup"]["version"], "1.35");
+    assert_eq!(inventory(), before, "all of it in place");
+    project.assert_no_changes();
+}
+
+#[test]
+fn another_vpc_range_replaces_what_lies_in_it_once_nothing_protects_it() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.bootstrap();
+    let before = cloud.inventory();
+    let vpc = project.id("network/vpc");
+
+    // Production: the cluster would have to go, and is protected.
+    project.configure("[network]\ncidr = \"10.1.0.0/16\"");
+    cloud.reset_calls();
+    for args in [&["plan"][..], &["apply", "--yes"], &["bootstrap", "--yes"]] {
+        project.run(args).exits(3).says(&["cluster/cluster", "replaced", "deletion protection"]);
+    }
+    assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+
+    project.configure("[network]\ncidr = \"10.1.0.0/16\"\n[cluster]\ndeletion_protection = false");
+    let plan = project.plan();
+    let change = plan.change("network/vpc");
+    assert_eq!(change["action"], "replace");
+    assert!(change.text("reason").contains("cidr"), "{change:#}");
+    let field = json!({"path": "cidr", "before": "10.0.0.0/16", "after": "10.1.0.0/16", "forces_replacement": true, "drift": false});
+    assert_eq!(change["fields"], json!([field]));
+    let replaced = plan.with("replace");
+    for address in [
+        "network/subnet/app-a",
+        "network/nat/a",
+        "network/endpoint/s3",
+        "network/security-group/database",
+        "cluster/cluster",
+    ] {
+        assert!(replaced.contains(address), "{address} lies in it: {replaced:?}");
+        let fields = plan.change(address).list("fields");
+        assert!(
+            fields
+                .iter()
+                .any(|field| field["forces_replacement"] == true && field["after"] == json!({"unknown": true})),
+            "{fields:?}"
+        );
+    }
+    let stays = ["security/key", "security/role/node", "network/elastic-ip/a", "network/log-group"];
+    assert!(stays.iter().all(|address| !plan.changes().contains_key(address)), "{:?}", plan.changes().keys());
+
+    project.apply();
+    let vpcs = cloud.ec2("describe_vpcs", json!({"Filters": [{"Name": "tag:Project", "Values": ["fintechglobal"]}]}));
+    assert_eq!(vpcs.list("Vpcs").len(), 1);
+    assert_eq!(vpcs["Vpcs"][0]["CidrBlock"], "10.1.0.0/16");
+    assert_ne!(vpcs["Vpcs"][0]["VpcId"], json!(vpc));
+    assert_eq!(cluster(&cloud)["resourcesVpcConfig"]["vpcId"], vpcs["Vpcs"][0]["VpcId"]);
+    project.assert_no_changes();
+    // As many of everything as before, and nothing of the old network.
+    let after = cloud.inventory();
+    let counts = |inventory: &bedplate_tests::Inventory| {
+        inventory.iter().map(|(kind, ids)| (kind.clone(), ids.len())).collect::<BTreeMap<_, _>>()
+    };
+    assert_eq!(counts(&after), counts(&before));
+    assert!(!after["ec2.vpc"].contains(&vpc));
+}

@@ -1,0 +1,180 @@
+//! Commands that answer something: outputs, kubeconfig, the graph, the state. One cloud for all, since they only read.
+
+use bedplate_tests::{Cloud, JsonExt, Project, has_program, skip};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    process::{Command, Stdio},
+    sync::LazyLock,
+};
+
+struct Built {
+    cloud: Cloud,
+    project: Project,
+}
+
+static BUILT: LazyLock<Built> = LazyLock::new(|| {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.bootstrap();
+    Built { cloud, project }
+});
+
+fn cluster() -> Value {
+    BUILT.cloud.eks("describe_cluster", json!({"name": "fintechglobal-cluster"}))["cluster"].clone()
+}
+
+#[test]
+fn outputs_are_what_aws_says() {
+    let project = &BUILT.project;
+    let all = project.run(&["output", "--json"]).ok().json();
+    let cluster = cluster();
+    assert_eq!(all["cluster_name"], "fintechglobal-cluster");
+    assert_eq!(all["cluster_endpoint"], cluster["endpoint"]);
+    assert_eq!(all["vpc_id"], cluster["resourcesVpcConfig"]["vpcId"]);
+    assert_eq!(all["kms_key_arn"], cluster["encryptionConfig"][0]["provider"]["keyArn"]);
+    assert_eq!(all["app_role_arn"], "arn:aws:iam::797923187401:role/fintechglobal-app-role");
+    for (name, tier) in [("public_subnet_ids", "public"), ("app_subnet_ids", "app"), ("data_subnet_ids", "data")] {
+        let ids: BTreeSet<String> =
+            ["a", "b"].map(|letter| project.id(&format!("network/subnet/{tier}-{letter}"))).into();
+        let listed: BTreeSet<String> = all.list(name).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        assert_eq!(listed, ids, "{name}");
+    }
+
+    let text = project.run(&["output"]).ok().stdout;
+    for name in all.as_object().unwrap().keys() {
+        assert!(text.contains(name.as_str()), "{name}: {text}");
+    }
+    let endpoint = cluster.text("endpoint");
+    assert_eq!(project.run(&["output", "cluster_endpoint", "--raw"]).ok().stdout.trim_end_matches('\n'), endpoint);
+    assert_eq!(project.run(&["output", "cluster_endpoint", "--json"]).ok().json(), json!(endpoint));
+    project.run(&["output", "no_such_output"]).exits(3).says(&["no_such_output", "cluster_endpoint"]);
+}
+
+#[test]
+fn kubectl_accepts_the_kubeconfig() {
+    let project = &BUILT.project;
+    project.run(&["kubeconfig", "--out", "kubeconfig"]).ok();
+    let path = project.path("kubeconfig");
+    assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(project.run(&["kubeconfig"]).ok().stdout, project.read("kubeconfig"));
+
+    let view = if has_program("kubectl", "version --client") {
+        let view = Command::new("kubectl")
+            .args(["config", "view", "--minify", "--raw", "--output", "json", "--kubeconfig"])
+            .arg(&path)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(view.status.success(), "{}", String::from_utf8_lossy(&view.stderr));
+        serde_json::from_slice(&view.stdout).unwrap()
+    } else {
+        skip(
+            "commands::kubectl_accepts_the_kubeconfig",
+            "kubectl is not installed (Debian: apt install kubernetes-client)",
+        );
+        serde_json::from_str::<Value>(&project.read("kubeconfig")).unwrap()
+    };
+    let cluster = cluster();
+    assert_eq!(view["clusters"][0]["cluster"]["server"], cluster["endpoint"]);
+    let authority = &view["clusters"][0]["cluster"]["certificate-authority-data"];
+    assert_eq!(authority, &cluster["certificateAuthority"]["data"]);
+    assert_eq!(view["current-context"], view["contexts"][0]["name"]);
+    assert_eq!(view["contexts"][0]["context"]["cluster"], view["clusters"][0]["name"]);
+    assert_eq!(view["contexts"][0]["context"]["user"], view["users"][0]["name"]);
+    let exec = &view["users"][0]["user"]["exec"];
+    assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1beta1");
+    assert_eq!(exec["command"], "aws");
+    let args: Vec<&str> = exec.list("args").iter().filter_map(Value::as_str).collect();
+    assert!(args.contains(&"get-token") && args.contains(&"fintechglobal-cluster"), "{args:?}");
+}
+
+#[test]
+fn the_graph_is_a_picture() {
+    let project = &BUILT.project;
+    let graph = project.run(&["graph", "--format", "json"]).ok().json();
+    assert_eq!(graph["format"], 1);
+    let nodes: BTreeSet<&str> = graph.list("nodes").iter().map(|node| node.text("address")).collect();
+    let state = project.state();
+    assert_eq!(nodes, state["resources"].as_object().unwrap().keys().map(String::as_str).collect());
+    for node in graph.list("nodes") {
+        let known = node.list("depends_on").iter().filter_map(Value::as_str).all(|to| nodes.contains(to));
+        assert!(known && node["kind"].is_string(), "{node}");
+    }
+
+    let dot = project.run(&["graph", "--format", "dot"]).ok().stdout;
+    assert_eq!(dot, project.run(&["graph"]).ok().stdout);
+    assert!(dot.starts_with("digraph ") && dot.trim_end().ends_with('}'), "{dot}");
+    assert!(nodes.iter().all(|address| dot.contains(&format!("\"{address}\" [label="))));
+    let edges: usize = graph.list("nodes").iter().map(|node| node.list("depends_on").len()).sum();
+    assert_eq!(dot.matches(" -> ").count(), edges);
+    if has_program("dot", "-V") {
+        let mut child = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(dot.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+}
+
+#[test]
+fn every_resource_is_listed_once() {
+    let project = &BUILT.project;
+    let text = project.run(&["state", "list"]).ok().stdout;
+    let state = project.state();
+    let addresses: Vec<&str> = state["resources"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(text.lines().collect::<Vec<_>>(), addresses);
+    let listed = project.run(&["state", "list", "--json"]).ok().json();
+    assert_eq!((&listed["format"], &listed["resources"]), (&json!(1), &json!(addresses)));
+    // A list of the whole platform to look at when it changes.
+    let kinds: Vec<String> = state["resources"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(address, resource)| format!("{address} {}", resource.text("kind")))
+        .collect();
+    insta::assert_snapshot!(kinds.join("\n"));
+
+    let shown = project.run(&["state", "show", "network/vpc"]).ok().json();
+    assert_eq!(shown, state["resources"]["network/vpc"]);
+    project.run(&["state", "show", "network/nowhere"]).exits(3).says(&["network/nowhere", "state list"]);
+}
+
+#[test]
+fn preflight_changes_nothing() {
+    let (cloud, project) = (&BUILT.cloud, &BUILT.project);
+    cloud.reset_calls();
+    let answer = project.run(&["preflight", "--json"]).ok().json();
+    assert_eq!((&answer["format"], &answer["ok"]), (&json!(1), &json!(true)));
+    project.run(&["preflight"]).ok();
+    assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+}
+
+#[test]
+fn results_and_remarks_are_kept_apart() {
+    let project = &BUILT.project;
+    // No colours and no progress where nobody looks.
+    let run = project.run(&["plan"]).ok();
+    assert!(!run.stdout.contains('\u{1b}') && !run.stderr.contains('\u{1b}'), "{run}");
+    assert!(project.run(&["plan", "--color", "always", "--target", "network/vpc"]).ok().stdout.contains("No changes"));
+    assert_eq!(project.run(&["plan", "--quiet"]).ok().stderr, "");
+    // The environment's settings, and flags before them.
+    let moved = project.path("elsewhere.toml");
+    fs_err::copy(project.path("platform.toml"), &moved).unwrap();
+    let (config, state) = (moved.to_str().unwrap(), project.state_path());
+    let environment = [("BEDPLATE_CONFIG", config), ("BEDPLATE_STATE", state.to_str().unwrap())];
+    project.run_with(&["plan", "--detailed-exitcode"], &environment).exits(0);
+    project.run_with(&["plan", "--config", "nowhere.toml"], &environment).exits(3).says(&["nowhere.toml"]);
+    // A script's mistake is not a plan.
+    project.run(&["plan", "--no-such-flag"]).exits(2).says(&["--no-such-flag"]);
+}
+
+#[test]
+fn before_the_first_run_there_is_nothing_to_show() {
+    let project = Project::new(&BUILT.cloud);
+    project.run(&["output"]).exits(3).says(&["bedplate bootstrap"]);
+    project.run(&["kubeconfig"]).exits(3).says(&["bedplate bootstrap"]);
+    project.run(&["drift"]).exits(3).says(&["bedplate bootstrap"]);
+    assert_eq!(project.run(&["state", "list"]).ok().stdout, "");
+    assert!(!project.state_path().exists());
+}

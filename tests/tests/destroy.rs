@@ -1,0 +1,114 @@
+//! `destroy`: refused for production until it is asked for, then everything goes, in reverse order.
+
+use bedplate_tests::{Cloud, Inventory, JsonExt, Project};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a destroy leaves on purpose: roles that belong to AWS's services, and the key, which KMS keeps for a while.
+const KEPT: [&str; 2] = ["iam.service-linked-role", "kms.key-pending-deletion"];
+
+fn without_kept(mut inventory: Inventory) -> Inventory {
+    inventory.retain(|kind, _| !KEPT.contains(&kind.as_str()));
+    inventory
+}
+
+#[test]
+fn everything_goes_and_comes_back() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    // Somebody else's things stay as they are.
+    cloud.ec2("create_vpc", json!({"CidrBlock": "10.9.0.0/16"}));
+    cloud.iam(
+        "create_role",
+        json!({"RoleName": "theirs", "AssumeRolePolicyDocument": json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }).to_string()}),
+    );
+    let before = cloud.inventory();
+    project.bootstrap();
+    let key = project.id("security/key");
+
+    // Production is protected, with --yes too.
+    cloud.reset_calls();
+    let built = cloud.inventory();
+    for args in [&["destroy", "--yes"][..], &["destroy"], &["destroy", "--yes", "--json"]] {
+        let words = ["production", "protected", "cluster/cluster", "deletion protection", "--lift-protection"];
+        project.run(args).exits(3).says(&words);
+    }
+    // Without a terminal nobody can be asked.
+    project.run(&["destroy", "--lift-protection"]).exits(3).says(&["--yes"]);
+    assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+    assert_eq!(cloud.inventory(), built);
+
+    let result = project.run(&["destroy", "--yes", "--lift-protection", "--json"]).ok().json();
+    assert_eq!(result["ok"], true);
+    assert_eq!(result["failed"], json!([]));
+    let after = cloud.inventory();
+    assert_eq!(without_kept(after.clone()), before);
+    assert_eq!(after["kms.key-pending-deletion"].len(), 1);
+    assert_eq!(project.state()["resources"], json!({}));
+    let again = project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+    assert!(again.stdout.contains("No changes"), "{again}");
+
+    // The same names again, and the same key: what it encrypted is readable again.
+    project.bootstrap();
+    assert_eq!(project.id("security/key"), key);
+    let metadata = &cloud.call("kms", "describe_key", json!({"KeyId": "alias/fintech-data-key"}))["KeyMetadata"];
+    assert_eq!((&metadata["KeyId"], &metadata["KeyState"]), (&json!(key), &json!("Enabled")));
+    let rebuilt = cloud.inventory();
+    assert!(!rebuilt.contains_key("kms.key-pending-deletion"), "{rebuilt:?}");
+    let counts = |inventory: &Inventory| -> BTreeMap<String, usize> {
+        inventory.iter().map(|(kind, ids)| (kind.clone(), ids.len())).collect()
+    };
+    assert_eq!(counts(&rebuilt), counts(&built));
+    project.assert_no_changes();
+}
+
+#[test]
+fn what_depends_goes_first() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "environment = \"development\"");
+    project.run(&["bootstrap", "--yes"]).ok();
+    let stack = project.path("state/fintechglobal-development.json");
+    let state: Value = serde_json::from_str(&fs_err::read_to_string(stack).unwrap()).unwrap();
+    let resources = state["resources"].as_object().unwrap();
+
+    // Development is not protected.
+    let run = project.run(&["destroy", "--yes", "--json"]).ok();
+    let finished: Vec<String> = run.events("finished").iter().map(|event| event.text("address").to_owned()).collect();
+    let position = |address: &str| finished.iter().position(|it| it == address);
+    for (address, resource) in resources {
+        for dependency in resource.list("depends_on").iter().filter_map(Value::as_str) {
+            assert!(position(address) < position(dependency), "{address} goes before {dependency}: {finished:?}");
+        }
+    }
+    assert_eq!(without_kept(cloud.inventory()), Inventory::new());
+}
+
+#[test]
+fn a_target_goes_with_what_depends_on_it() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nenabled = false");
+    project.bootstrap();
+    let before: BTreeSet<String> = project.state()["resources"].as_object().unwrap().keys().cloned().collect();
+
+    project.run(&["destroy", "--yes", "--target", "network/nat/a"]).exits(3).says(&["production"]);
+    project
+        .run(&["destroy", "--yes", "--lift-protection", "--target", "network/nowhere"])
+        .exits(3)
+        .says(&["network/nowhere"]);
+    project.run(&["destroy", "--yes", "--lift-protection", "--target", "network/nat/a"]).ok();
+    let after: BTreeSet<String> = project.state()["resources"].as_object().unwrap().keys().cloned().collect();
+    let gone: BTreeSet<&str> = before.difference(&after).map(String::as_str).collect();
+    // The route through it, and the gateway endpoints of its table.
+    let expected = ["network/nat/a", "network/route-table/app-a", "network/endpoint/s3", "network/endpoint/dynamodb"];
+    assert_eq!(gone, expected.into());
+    assert_eq!(cloud.inventory()["ec2.nat-gateway"].len(), 1);
+    assert_eq!(project.plan().with("create"), expected.into());
+    // And one target back, with what it needs.
+    project.run(&["apply", "--yes", "--target", "network/endpoint/s3"]).ok();
+    assert_eq!(project.plan().with("create"), ["network/endpoint/dynamodb"].into());
+    project.apply();
+    project.assert_no_changes();
+}

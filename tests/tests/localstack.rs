@@ -1,0 +1,151 @@
+//! Network and security against LocalStack: the second opinion on what our own local cloud says.
+//!
+//! What LocalStack itself gets wrong is in `tests/localstack/findings.md`. An assertion that cannot hold there is left out
+//! here, with the finding's words, and made against the local cloud by the other tests.
+
+use bedplate_tests::{Cloud, JsonExt, Project, set, skip};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+// Without endpoints: LocalStack does not implement the filter `vpc-endpoint-id` of DescribeVpcEndpoints, so no endpoint can be
+// looked at (findings.md, "Filters and pages").
+const SETTINGS: &str = "[network]\ngateway_endpoints = []\ninterface_endpoints = []\n[cluster]\nenabled = false";
+
+fn filter(name: &str, value: &str) -> Value {
+    json!({"Filters": [{"Name": name, "Values": [value]}]})
+}
+
+// One test, because LocalStack takes its time to start.
+#[test]
+fn two_layers_from_bootstrap_to_destroy() {
+    let cloud = match Cloud::localstack() {
+        Ok(cloud) => cloud,
+        Err(reason) => return skip("localstack::two_layers_from_bootstrap_to_destroy", &reason),
+    };
+    let project = Project::with(&cloud, SETTINGS);
+    let before = standing(&cloud);
+
+    project.bootstrap();
+    exists(&cloud, &project);
+    unchanged(&project);
+    drifts(&cloud, &project);
+
+    project.run(&["destroy", "--yes"]).exits(3).says(&["production", "--lift-protection"]);
+    project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+    assert_eq!(standing(&cloud), before);
+    assert_eq!(project.state()["resources"], json!({}));
+    let keys = cloud.call("kms", "list_keys", json!({}));
+    for key in keys.list("Keys") {
+        let key = cloud.call("kms", "describe_key", json!({"KeyId": key["KeyId"]}));
+        assert_eq!(key["KeyMetadata"]["KeyState"], "PendingDeletion");
+    }
+}
+
+fn exists(cloud: &Cloud, project: &Project) {
+    let tagged = |operation: &str| cloud.ec2(operation, filter("tag:bedplate:stack", bedplate_tests::STACK));
+    let vpcs = tagged("describe_vpcs");
+    assert_eq!(vpcs.list("Vpcs").len(), 1);
+    assert_eq!(vpcs["Vpcs"][0]["CidrBlock"], "10.0.0.0/16");
+    let subnets = tagged("describe_subnets");
+    let ranges = ["10.0.1.0/24", "10.0.2.0/24", "10.0.11.0/24", "10.0.12.0/24", "10.0.21.0/24", "10.0.22.0/24"];
+    assert_eq!(set(subnets.list("Subnets"), "CidrBlock"), ranges.map(str::to_owned).into());
+    // LocalStack turns public addresses on for the first subnet of a VPC: they are turned off again.
+    assert!(subnets.list("Subnets").iter().all(|subnet| subnet["MapPublicIpOnLaunch"] == false));
+    // LocalStack ignores filters by tag here, and nobody else uses this instance.
+    let nats = cloud.ec2("describe_nat_gateways", json!({}));
+    assert_eq!(nats.list("NatGateways").len(), 2);
+    let table = cloud.ec2("describe_route_tables", json!({"RouteTableIds": [project.id("network/route-table/app-a")]}));
+    let routes = table["RouteTables"][0].list("Routes");
+    assert!(routes.iter().any(|route| route["NatGatewayId"] == json!(project.id("network/nat/a"))), "{routes:#?}");
+    assert_eq!(tagged("describe_security_groups").list("SecurityGroups").len(), 3);
+}
+
+fn unchanged(project: &Project) {
+    let state = project.read("state/fintechglobal-production.json");
+    let again = project.run(&["bootstrap", "--yes", "--json"]).ok().json();
+    assert_eq!(again["done"], json!([]));
+    let calls = again["api_calls"].as_object().unwrap().keys();
+    let reads = ["Describe", "Get", "List"];
+    let writes: Vec<&String> = calls
+        .filter(|call| call.split(':').nth(1).is_none_or(|name| !reads.iter().any(|read| name.starts_with(read))))
+        .collect();
+    assert!(writes.is_empty(), "{writes:?}");
+    assert_eq!(project.read("state/fintechglobal-production.json"), state);
+    project.assert_no_changes();
+}
+
+fn drifts(cloud: &Cloud, project: &Project) {
+    let table = project.id("network/route-table/app-a");
+    cloud.ec2("delete_route", json!({"RouteTableId": table, "DestinationCidrBlock": "0.0.0.0/0"}));
+    let vpc = project.id("network/vpc");
+    cloud.ec2("delete_tags", json!({"Resources": [vpc], "Tags": [{"Key": "Owner"}]}));
+    let group = project.id("network/security-group/database");
+    let rule = json!({"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIpv4": "10.0.11.0/24", "Description": "Mine"});
+    let rule =
+        json!([{"SecurityGroupRuleId": project.id("network/rule/database-from-app-a"), "SecurityGroupRule": rule}]);
+    cloud.ec2("modify_security_group_rules", json!({"GroupId": group, "SecurityGroupRules": rule}));
+    let policy = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole";
+    cloud.iam("detach_role_policy", json!({"RoleName": "fintechglobal-rds-monitoring-role", "PolicyArn": policy}));
+    cloud.call("logs", "delete_retention_policy", json!({"logGroupName": "/aws/vpc/fintechglobal-flow-logs"}));
+    let default = project.state()["resources"]["network/default-security-group"]["outputs"].text("id").to_owned();
+    let permission =
+        json!([{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]);
+    cloud.ec2("authorize_security_group_ingress", json!({"GroupId": default, "IpPermissions": permission}));
+    // LocalStack keeps the association of a deleted subnet in its route table, which then can never be deleted. So no
+    // subnet is deleted here: the local cloud has that test.
+
+    let plan = project.plan();
+    let expected = [
+        "network/default-security-group",
+        "network/log-group",
+        "network/route-table/app-a",
+        "network/rule/database-from-app-a",
+        "network/vpc",
+        "security/role/rds-monitoring",
+    ];
+    assert_eq!(plan.changes().into_keys().collect::<BTreeSet<_>>(), expected.into(), "{:#}", plan.0["changes"]);
+    for address in expected {
+        let change = plan.change(address);
+        assert_eq!(change["action"], "update", "{change:#}");
+        assert!(change.list("fields").iter().all(|field| field["drift"] == true), "{change:#}");
+    }
+    project.run(&["drift"]).exits(2);
+    project.apply();
+    unchanged(project);
+    project.run(&["drift"]).exits(0);
+    let routes = cloud.ec2("describe_route_tables", json!({"RouteTableIds": [table]}));
+    let routes = routes["RouteTables"][0].list("Routes");
+    assert!(routes.iter().any(|route| route["NatGatewayId"] == json!(project.id("network/nat/a"))));
+}
+
+/// Everything that a destroy has to remove, as ids.
+fn standing(cloud: &Cloud) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (operation, list, id) in [
+        ("describe_vpcs", "Vpcs", "VpcId"),
+        ("describe_subnets", "Subnets", "SubnetId"),
+        ("describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        ("describe_addresses", "Addresses", "AllocationId"),
+        ("describe_route_tables", "RouteTables", "RouteTableId"),
+        ("describe_security_groups", "SecurityGroups", "GroupId"),
+        ("describe_flow_logs", "FlowLogs", "FlowLogId"),
+    ] {
+        all.extend(set(cloud.ec2(operation, json!({})).list(list), id));
+    }
+    // LocalStack goes on to list what is deleted, as `deleted`.
+    let nats = cloud.ec2("describe_nat_gateways", json!({}));
+    all.extend(set(nats.list("NatGateways").iter().filter(|nat| nat["State"] != "deleted"), "NatGatewayId"));
+    let roles = cloud.iam("list_roles", json!({}));
+    // Service-linked roles stay on purpose.
+    all.extend(set(
+        roles.list("Roles").iter().filter(|role| !role.text("Path").starts_with("/aws-service-role/")),
+        "Arn",
+    ));
+    all.extend(set(cloud.call("logs", "describe_log_groups", json!({})).list("logGroups"), "arn"));
+    let aliases = cloud.call("kms", "list_aliases", json!({}));
+    all.extend(set(
+        aliases.list("Aliases").iter().filter(|alias| !alias.text("AliasName").starts_with("alias/aws/")),
+        "AliasName",
+    ));
+    all
+}

@@ -1,0 +1,131 @@
+//! What is refused before anything is touched: exit code 3, what is wrong, and what to do.
+
+use bedplate_tests::{Cloud, FIVE_LINES, JsonExt, Project, Run};
+use serde_json::json;
+
+/// Runs what would change something, and sees to it that nothing was touched.
+fn refused(cloud: &Cloud, project: &Project, args: &[&str], words: &[&str]) -> Run {
+    let before = cloud.inventory();
+    cloud.reset_calls();
+    let run = project.run(args).exits(3).says(words);
+    assert_eq!(cloud.mutating_calls(), 0, "{:?} {run}", cloud.calls());
+    assert_eq!(cloud.inventory(), before);
+    run
+}
+
+#[test]
+fn a_configuration_that_is_wrong() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    let bootstrap = ["bootstrap", "--yes"];
+
+    project.configure("[cluster]\nversoin = \"1.35\"");
+    let run = refused(&cloud, &project, &bootstrap, &["versoin", "did you mean `version`?", "platform.toml"]);
+    assert!(run.stderr.contains("7"), "it names the line: {run}");
+    project.configure("[database]\nengine = \"aurora\"");
+    refused(&cloud, &project, &bootstrap, &["[database]", "no settings yet"]);
+    project.configure("[network]\ncidr = \"10.0.0.0/33\"");
+    refused(&cloud, &project, &bootstrap, &["network.cidr"]);
+    project.write("platform.toml", "project_name = \"x");
+    refused(&cloud, &project, &bootstrap, &["platform.toml"]);
+    // What AWS would refuse is found before.
+    project.configure("[cluster]\nversion = \"1.20\"");
+    refused(&cloud, &project, &bootstrap, &["1.20"]);
+    project.configure("[network]\nzone_ids = [\"use1-az1\", \"use1-az9\"]");
+    refused(&cloud, &project, &bootstrap, &["use1-az9"]);
+    assert!(!project.state_path().exists());
+}
+
+#[test]
+fn an_account_that_is_not_the_callers() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.write("platform.toml", &FIVE_LINES.replace("797923187401", "111111111111"));
+    for command in ["bootstrap", "apply", "destroy"] {
+        refused(&cloud, &project, &[command, "--yes"], &["111111111111", "797923187401", "account_id"]);
+    }
+    let run = refused(&cloud, &project, &["bootstrap", "--yes", "--json"], &["797923187401"]);
+    assert_eq!(run.events("error").len(), 1, "one document: {run}");
+    refused(&cloud, &project, &["preflight"], &["797923187401"]);
+}
+
+#[test]
+fn nobody_to_ask() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    for args in [&["bootstrap"][..], &["apply"], &["bootstrap", "--json"]] {
+        refused(&cloud, &project, args, &["--yes"]);
+    }
+}
+
+#[test]
+fn a_state_that_is_damaged_or_in_use_or_of_another_stack() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nenabled = false");
+    project.bootstrap();
+    // Before a run writes for the first time, it keeps what was there.
+    project.configure("[tags]\nTeam = \"a\"\n[cluster]\nenabled = false");
+    project.bootstrap();
+    let path = project.state_path();
+    let place = path.file_name().unwrap().to_str().unwrap();
+    let good = fs_err::read(&path).unwrap();
+
+    for damaged in [&good[..good.len() / 2], b"", b"{\"version\":99}"] {
+        fs_err::write(&path, damaged).unwrap();
+        for args in [&["bootstrap", "--yes"][..], &["destroy", "--yes", "--lift-protection"], &["state", "list"]] {
+            refused(&cloud, &project, args, &[place, "mv "]);
+        }
+        assert_eq!(fs_err::read(&path).unwrap(), damaged, "it was not overwritten");
+    }
+    // The way back that it names.
+    let way_back = project.run(&["plan"]).exits(3).stderr;
+    assert!(way_back.contains(&format!("{place}.backup")), "{way_back}");
+    fs_err::write(&path, &good).unwrap();
+
+    let lock = path.with_file_name(format!("{place}.lock"));
+    let held = fs_err::OpenOptions::new().read(true).write(true).open(lock).unwrap().into_parts().0;
+    held.lock().unwrap();
+    for args in [&["bootstrap", "--yes"][..], &["apply", "--yes"], &["destroy", "--yes", "--lift-protection"]] {
+        refused(&cloud, &project, args, &[place, "in use by"]);
+    }
+    // Looking is not kept from anybody.
+    project.run(&["plan"]).ok();
+    drop(held);
+    project.run(&["bootstrap", "--yes"]).ok();
+
+    project.write("platform.toml", &FIVE_LINES.replace("us-east-1", "eu-west-1"));
+    refused(&cloud, &project, &["bootstrap", "--yes"], &["us-east-1", "eu-west-1"]);
+    let place = path.to_str().unwrap();
+    project.write("platform.toml", &FIVE_LINES.replace("fintechglobal", "another"));
+    refused(
+        &cloud,
+        &project,
+        &["bootstrap", "--yes", "--state", place],
+        &["fintechglobal-production", "another-production"],
+    );
+}
+
+#[test]
+fn a_resource_with_our_name_that_is_not_ours() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    let trust = json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    });
+    let name = "fintechglobal-node-role";
+    cloud.iam("create_role", json!({"RoleName": name, "AssumeRolePolicyDocument": trust.to_string()}));
+    cloud.call("logs", "create_log_group", json!({"logGroupName": "/aws/vpc/fintechglobal-flow-logs"}));
+
+    let words = ["security/role/node", name, "network/log-group", "does not belong to this stack"];
+    refused(&cloud, &project, &["bootstrap", "--yes"], &words);
+    refused(&cloud, &project, &["plan"], &words);
+    let role = cloud.iam("get_role", json!({"RoleName": name}));
+    assert!(role["Role"].tags().is_empty());
+
+    // Once they are gone, nothing is in the way.
+    cloud.iam("delete_role", json!({"RoleName": name}));
+    cloud.call("logs", "delete_log_group", json!({"logGroupName": "/aws/vpc/fintechglobal-flow-logs"}));
+    project.bootstrap();
+    project.assert_no_changes();
+}
