@@ -262,7 +262,11 @@ mod tests {
             ("InvalidDBParameterGroupState", "One or more database instances are still members", Class::Busy),
             ("InvalidDBSubnetGroupStateFault", "it is in use", Class::Busy),
             ("KMSKeyNotAccessibleFault", "", Class::NotYet),
-            ("InvalidParameterValue", "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING", Class::NotYet),
+            (
+                "InvalidParameterValue",
+                "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
+                Class::NotYet,
+            ),
             ("ConcurrentUpdateException", "", Class::Busy),
             ("ValidationException", "Unable to assume IAM role", Class::NotYet),
             ("DBClusterQuotaExceededFault", "", Class::Quota),
@@ -284,8 +288,16 @@ mod tests {
             ("ResourceInUseException", "Table already exists: t", Class::AlreadyExists),
             ("ResourceInUseException", "Attempt to change a resource which is still in use", Class::Busy),
             ("ContinuousBackupsUnavailableException", "", Class::Busy),
-            ("LimitExceededException", "Only 10 tables can be created, updated, or deleted simultaneously", Class::Busy),
-            ("ValidationException", "Time to live has been modified multiple times within a fixed interval", Class::Busy),
+            (
+                "LimitExceededException",
+                "Only 10 tables can be created, updated, or deleted simultaneously",
+                Class::Busy,
+            ),
+            (
+                "ValidationException",
+                "Time to live has been modified multiple times within a fixed interval",
+                Class::Busy,
+            ),
         ] {
             assert_eq!(classify(code, message), class, "{code}: {message}");
         }

@@ -6,7 +6,8 @@ use aws_sdk_budgets::types::{
     Subscriber, SubscriptionType, ThresholdType, TimeUnit,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,8 +87,8 @@ impl Reconcile for Budget {
     type Spec<P: Phase> = BudgetSpec<P>;
     type Outputs<P: Phase> = BudgetOutputs<P>;
 
-    fn identity(spec: &BudgetSpec<Resolved>) -> Option<Id> {
-        Some(Id::child(&spec.account, &spec.name))
+    fn identity(spec: &BudgetSpec<Observed>) -> Option<Id> {
+        Some(Id::child(spec.account.as_ref()?, spec.name.as_ref()?))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -3,7 +3,8 @@
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic, Tag};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,8 +84,8 @@ impl Reconcile for Alarm {
     type Spec<P: Phase> = AlarmSpec<P>;
     type Outputs<P: Phase> = AlarmOutputs<P>;
 
-    fn identity(spec: &AlarmSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &AlarmSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -2,8 +2,8 @@
 
 use crate::{Arn, Aws, error::Sent};
 use bedplate_model::{
-    CallError, Creation, Id, Json, Observation, Order, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Which,
+    CallError, Creation, Id, Json, Observation, Observed, Order, Ownership, Phase, Readiness, Reconcile, Record,
+    Resolved, Step, Which,
 };
 
 /// A page of graphs.
@@ -48,8 +48,8 @@ impl Reconcile for Dashboard {
     type Spec<P: Phase> = DashboardSpec<P>;
     type Outputs<P: Phase> = DashboardOutputs<P>;
 
-    fn identity(spec: &DashboardSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &DashboardSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -142,8 +142,8 @@ impl Reconcile for Table {
     type Spec<P: Phase> = TableSpec<P>;
     type Outputs<P: Phase> = TableOutputs<P>;
 
-    fn identity(spec: &TableSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &TableSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -145,8 +145,8 @@ impl Reconcile for ReplicationGroup {
     type Spec<P: Phase> = ReplicationGroupSpec<P>;
     type Outputs<P: Phase> = ReplicationGroupOutputs<P>;
 
-    fn identity(spec: &ReplicationGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.id))
+    fn identity(spec: &ReplicationGroupSpec<Observed>) -> Option<Id> {
+        spec.id.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

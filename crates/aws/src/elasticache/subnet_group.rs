@@ -4,7 +4,7 @@ use super::{missing, retag, tags, to_tags};
 use crate::{Arn, Aws, SubnetId, error::Sent};
 use aws_sdk_elasticache::types::{CacheSubnetGroup, Subnet};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
 };
 use std::collections::BTreeSet;
 
@@ -54,8 +54,8 @@ impl Reconcile for SubnetGroup {
     type Spec<P: Phase> = SubnetGroupSpec<P>;
     type Outputs<P: Phase> = SubnetGroupOutputs<P>;
 
-    fn identity(spec: &SubnetGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &SubnetGroupSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

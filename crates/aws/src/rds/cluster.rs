@@ -157,8 +157,8 @@ impl Reconcile for Cluster {
     type Spec<P: Phase> = ClusterSpec<P>;
     type Outputs<P: Phase> = ClusterOutputs<P>;
 
-    fn identity(spec: &ClusterSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &ClusterSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -61,8 +61,8 @@ impl Reconcile for ClusterParameterGroup {
     type Spec<P: Phase> = ClusterParameterGroupSpec<P>;
     type Outputs<P: Phase> = ClusterParameterGroupOutputs<P>;
 
-    fn identity(spec: &ClusterParameterGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &ClusterParameterGroupSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -95,8 +95,8 @@ impl Reconcile for Instance {
     type Spec<P: Phase> = InstanceSpec<P>;
     type Outputs<P: Phase> = InstanceOutputs<P>;
 
-    fn identity(spec: &InstanceSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &InstanceSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -61,8 +61,8 @@ impl Reconcile for ParameterGroup {
     type Spec<P: Phase> = ParameterGroupSpec<P>;
     type Outputs<P: Phase> = ParameterGroupOutputs<P>;
 
-    fn identity(spec: &ParameterGroupSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &ParameterGroupSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -129,8 +129,8 @@ impl Reconcile for Bucket {
     type Spec<P: Phase> = BucketSpec<P>;
     type Outputs<P: Phase> = BucketOutputs<P>;
 
-    fn identity(spec: &BucketSpec<Resolved>) -> Option<Id> {
-        Some(Id::child(&spec.account, &spec.name))
+    fn identity(spec: &BucketSpec<Observed>) -> Option<Id> {
+        Some(Id::child(spec.account.as_ref()?, spec.name.as_ref()?))
     }
 
     /// Asks first which buckets the account has: of one that is somebody else's, S3 only says that it is forbidden.

@@ -7,7 +7,7 @@ use aws_sdk_applicationautoscaling::types::{
     TargetTrackingScalingPolicyConfiguration,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -81,8 +81,11 @@ impl Reconcile for Policy {
     type Spec<P: Phase> = PolicySpec<P>;
     type Outputs<P: Phase> = PolicyOutputs<P>;
 
-    fn identity(spec: &PolicySpec<Resolved>) -> Option<Id> {
-        Some(policy_id(&target_id(&spec.namespace, &spec.resource, &spec.dimension), &spec.name))
+    fn identity(spec: &PolicySpec<Observed>) -> Option<Id> {
+        Some(policy_id(
+            &target_id(spec.namespace.as_ref()?, spec.resource.as_ref()?, spec.dimension.as_ref()?),
+            spec.name.as_ref()?,
+        ))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -4,7 +4,8 @@ use super::{id_of, parts, target_id, targets};
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget, ServiceNamespace};
 use bedplate_model::{
-    CallError, Class, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 
 /// Something whose capacity is scaled: a table's throughput, the readers of an Aurora cluster.
@@ -65,8 +66,8 @@ impl Reconcile for Target {
     type Spec<P: Phase> = TargetSpec<P>;
     type Outputs<P: Phase> = TargetOutputs<P>;
 
-    fn identity(spec: &TargetSpec<Resolved>) -> Option<Id> {
-        Some(target_id(&spec.namespace, &spec.resource, &spec.dimension))
+    fn identity(spec: &TargetSpec<Observed>) -> Option<Id> {
+        Some(target_id(spec.namespace.as_ref()?, spec.resource.as_ref()?, spec.dimension.as_ref()?))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -116,8 +116,8 @@ impl Reconcile for Secret {
     type Spec<P: Phase> = SecretSpec<P>;
     type Outputs<P: Phase> = SecretOutputs<P>;
 
-    fn identity(spec: &SecretSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(&spec.name))
+    fn identity(spec: &SecretSpec<Observed>) -> Option<Id> {
+        spec.name.as_ref().map(Id::new)
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

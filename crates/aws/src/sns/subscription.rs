@@ -3,7 +3,8 @@
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_sns::types::Subscription as SdkSubscription;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Creation, Id, Observation, Observed, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Which,
 };
 use std::collections::BTreeSet;
 
@@ -55,8 +56,8 @@ impl Reconcile for Subscription {
     type Spec<P: Phase> = SubscriptionSpec<P>;
     type Outputs<P: Phase> = SubscriptionOutputs<P>;
 
-    fn identity(spec: &SubscriptionSpec<Resolved>) -> Option<Id> {
-        Some(id(spec.topic.as_str(), &spec.protocol, &spec.endpoint))
+    fn identity(spec: &SubscriptionSpec<Observed>) -> Option<Id> {
+        Some(id(spec.topic.as_ref()?.as_str(), spec.protocol.as_ref()?, spec.endpoint.as_ref()?))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {

@@ -3,7 +3,8 @@
 use crate::{Arn, Aws, Policy, error::Sent};
 use aws_sdk_sns::types::Tag;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 use std::collections::HashMap;
 
@@ -68,8 +69,13 @@ impl Reconcile for Topic {
     type Spec<P: Phase> = TopicSpec<P>;
     type Outputs<P: Phase> = TopicOutputs<P>;
 
-    fn identity(spec: &TopicSpec<Resolved>) -> Option<Id> {
-        Some(Id::new(format!("arn:aws:sns:{}:{}:{}", spec.region, spec.account, spec.name)))
+    fn identity(spec: &TopicSpec<Observed>) -> Option<Id> {
+        Some(Id::new(format!(
+            "arn:aws:sns:{}:{}:{}",
+            spec.region.as_ref()?,
+            spec.account.as_ref()?,
+            spec.name.as_ref()?
+        )))
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
