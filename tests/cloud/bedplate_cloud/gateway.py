@@ -116,7 +116,7 @@ class Cloud:
             raise fault.error
         refuse_dry_run(target)
         refuse_region(target)
-        response = self.perform(target, environ)
+        response = wire.rooted(target, self.perform(target, environ))
         if fault:
             raise fault.error
         return response

@@ -26,6 +26,7 @@ from .rds import (
     subnet_groups,
     tags_of,
 )
+from .rds_insights import PARAMETERS, insights
 from .registry import handles
 from .store import Document, Shelf, settle, shown, tag_list, tag_map
 
@@ -71,6 +72,7 @@ def create(call: Call) -> dict[str, Any]:
     if key and not params.get("StorageEncrypted"):
         raise clash("A KMS key can only be given for encrypted storage.")
     encrypted = bool(params.get("StorageEncrypted"))
+    measured = insights(region, params, {"PerformanceInsightsEnabled": False})
     eks.ensure_service_linked_role("rds.amazonaws.com")
     unique = "".join(random.choice(string.ascii_uppercase + string.digits) for _ in range(26))
     host = f"{random.token_hex(6)}.{region}.rds.amazonaws.com"
@@ -119,9 +121,7 @@ def create(call: Call) -> dict[str, Any]:
         "StorageType": params.get("StorageType"),
         "AutoMinorVersionUpgrade": True,
         "ServerlessV2ScalingConfiguration": params.get("ServerlessV2ScalingConfiguration"),
-        "DatabaseInsightsMode": params.get("DatabaseInsightsMode"),
-        "PerformanceInsightsEnabled": params.get("EnablePerformanceInsights"),
-        "PerformanceInsightsRetentionPeriod": params.get("PerformanceInsightsRetentionPeriod"),
+        **measured,
         "_host": host,
         "_members": [],
         "_subnets": [row["SubnetIdentifier"] for row in subnets["Subnets"]],
@@ -269,9 +269,6 @@ DIRECT = {
     "NetworkType": "NetworkType",
     "ServerlessV2ScalingConfiguration": "ServerlessV2ScalingConfiguration",
     "AutoMinorVersionUpgrade": "AutoMinorVersionUpgrade",
-    "DatabaseInsightsMode": "DatabaseInsightsMode",
-    "EnablePerformanceInsights": "PerformanceInsightsEnabled",
-    "PerformanceInsightsRetentionPeriod": "PerformanceInsightsRetentionPeriod",
     "EngineLifecycleSupport": "EngineLifecycleSupport",
 }
 # These are in force as soon as the call returns.
@@ -305,6 +302,8 @@ def modify(call: Call) -> dict[str, Any]:
         changes["VpcSecurityGroups"] = [
             {"VpcSecurityGroupId": one, "Status": "active"} for one in params["VpcSecurityGroupIds"]
         ]
+    if any(params.get(key) is not None for key in PARAMETERS):
+        changes |= insights(call.region, params, doc)
     _change_logs(doc, params, changes)
     _change_password(call, doc)
     doc |= {key: changes.pop(key) for key in list(changes) if key in AT_ONCE}

@@ -11,14 +11,13 @@ from .errors import AwsError
 from .gateway import Call
 from .rds import CLASSES, ENGINE, arn, check_name, clash, filtered, invalid, parameter_group, subnet_groups, tags_of
 from .rds_cluster import clusters
+from .rds_insights import insights
 from .registry import handles
 from .store import Document, Shelf, settle, shown, tag_list
 
 instances = Shelf("rds.instance", "DBInstanceArn", ("DBInstanceNotFound", "DBInstance {} not found."), True)
 
 INTERVALS = (0, 1, 5, 10, 15, 30, 60)
-RETENTIONS = {7, 731} | {31 * months for months in range(1, 24)}
-ADVANCED = 465
 
 
 @handles("rds:CreateDBInstance")
@@ -53,7 +52,7 @@ def create(call: Call) -> dict[str, Any]:
     family = f"{ENGINE}{cluster['EngineVersion'].split('.')[0]}"
     group = _parameter_group(region, params.get("DBParameterGroupName") or f"default.{family}", family)
     watched = _monitoring(region, params, {"MonitoringInterval": 0})
-    insights = _insights(region, params, {"PerformanceInsightsEnabled": False})
+    measured = insights(region, params, {"PerformanceInsightsEnabled": False})
     subnets = cluster["_subnets"]
     where = subnets[len(cluster["_members"]) % len(subnets)]
     unique = "".join(random.choice(string.ascii_uppercase + string.digits) for _ in range(26))
@@ -92,7 +91,7 @@ def create(call: Call) -> dict[str, Any]:
         "_reboot": False,
         "_reboot_cluster": False,
         **watched,
-        **insights,
+        **measured,
     }
     instances.put(region, name, doc, tags_of(params))
     cluster["_members"].append(doc)
@@ -158,44 +157,6 @@ def _monitoring(region: str, params: Document, now: Document) -> Document:
         "MonitoringInterval": interval,
         "MonitoringRoleArn": role if interval else None,
         "EnhancedMonitoringResourceArn": stream,
-    }
-
-
-def _insights(region: str, params: Document, now: Document) -> Document:
-    """Performance Insights and the Database Insights mode as they will be."""
-    enabled = params.get("EnablePerformanceInsights")
-    enabled = now["PerformanceInsightsEnabled"] if enabled is None else enabled
-    mode = params.get("DatabaseInsightsMode") or now.get("DatabaseInsightsMode") or "standard"
-    days = params.get("PerformanceInsightsRetentionPeriod") or now.get("PerformanceInsightsRetentionPeriod")
-    key = params.get("PerformanceInsightsKMSKeyId")
-    if not enabled:
-        if key or params.get("PerformanceInsightsRetentionPeriod") or mode == "advanced":
-            raise clash(
-                "Performance Insights has to be enabled for its key, its retention period and the advanced mode."
-            )
-        return {
-            "PerformanceInsightsEnabled": False,
-            "PerformanceInsightsKMSKeyId": None,
-            "PerformanceInsightsRetentionPeriod": None,
-            "DatabaseInsightsMode": mode,
-        }
-    days = days or (ADVANCED if mode == "advanced" else 7)
-    if days not in RETENTIONS:
-        raise invalid(f"Invalid Performance Insights retention period. Valid values are: 7, n * 31, 731. Got {days}.")
-    if mode == "advanced" and days < ADVANCED:
-        raise clash(
-            f"To enable the Advanced mode of Database Insights, set the Performance Insights retention period to at least {ADVANCED} days."
-        )
-    old = now.get("PerformanceInsightsKMSKeyId")
-    chosen = references.key_arn(region, key, "KMSKeyNotAccessibleFault") if key else None
-    if old and chosen and chosen != old:
-        raise clash("You cannot change your Performance Insights KMS key.")
-    chosen = chosen or old or references.key_arn(region, "alias/aws/rds", "KMSKeyNotAccessibleFault")
-    return {
-        "PerformanceInsightsEnabled": True,
-        "PerformanceInsightsKMSKeyId": chosen,
-        "PerformanceInsightsRetentionPeriod": days,
-        "DatabaseInsightsMode": mode,
     }
 
 
@@ -284,7 +245,7 @@ def modify(call: Call) -> dict[str, Any]:
         if params.get(refused):
             raise clash(f"The DB instance is a member of a DB cluster. Change {refused} on the cluster.")
     changes |= _monitoring(region, params, doc)
-    changes |= _insights(region, params, doc)
+    changes |= insights(region, params, doc)
     if params.get("DBParameterGroupName"):
         family = f"{ENGINE}{doc['EngineVersion'].split('.')[0]}"
         changes["_parameter_group"] = _parameter_group(region, params["DBParameterGroupName"], family)

@@ -29,6 +29,16 @@ SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "tagging": "resourcegroup
 # checked here.
 PARSED = {"ec2", "eks", "iam", "kms", "logs", "sts", "cloudwatch"}
 
+# Root elements of S3's answers as its API Reference has them, where moto writes others. Some SDKs check them.
+S3_ROOTS = {
+    "GetBucketAccelerateConfiguration": b"AccelerateConfiguration",
+    "GetBucketNotificationConfiguration": b"NotificationConfiguration",
+    "GetBucketRequestPayment": b"RequestPaymentConfiguration",
+    "GetBucketVersioning": b"VersioningConfiguration",
+    "ListBucketIntelligentTieringConfigurations": b"ListBucketIntelligentTieringConfigurationsOutput",
+}
+_ROOT = re.compile(rb"<(\w+)")
+
 _SCOPE = re.compile(r"Credential=([^/,]*)/\d+/([^/]+)/([^/]+)/aws4_request")
 
 
@@ -143,6 +153,15 @@ def serialize(target: Target, result: dict[str, Any]) -> Response:
         body = body.encode()
     headers = dict(written["headers"]) | {"x-amzn-RequestId": request_id}
     return Response(written["status_code"], headers, body)
+
+
+def rooted(target: Target, response: Response) -> Response:
+    """The answer under the root element that the service's documentation names."""
+    root = S3_ROOTS.get(target.operation) if target.service == "s3" and response.status == 200 else None
+    found = _ROOT.search(response.body) if root else None
+    if found:
+        response.body = re.sub(rb"(?<=<)%b\b|(?<=</)%b(?=>)" % (found[1], found[1]), root, response.body)
+    return response
 
 
 def parse_response(target: Target, response: Response) -> dict[str, Any]:
