@@ -1,9 +1,12 @@
 """S3: what every new bucket has, and the settings moto loses or does not know."""
 
 import copy
+import fnmatch
+import json
 from typing import Any
 
-from moto.s3.models import s3_backends
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket, s3_backends
 
 from . import settings
 from .errors import Answered, AwsError
@@ -113,6 +116,34 @@ def delete_lifecycle(call: Call) -> Document:
     """Take the rules away."""
     _kept(call).pop("lifecycle", None)
     return call.forward()
+
+
+def _lets_logs_in(target_bucket: Any, target_prefix: str | None) -> bool:
+    """Whether a bucket's policy lets S3 write its access logs. Moto fails at statements for everyone."""
+    wanted = f"arn:aws:s3:::{target_bucket.name}/{target_prefix or ''}x"
+    for one in json.loads(target_bucket.policy or b"{}").get("Statement") or []:
+        principal = one.get("Principal")
+        services, actions, resources = (
+            found if isinstance(found, list) else [found]
+            for found in (
+                principal.get("Service") if isinstance(principal, dict) else None,
+                one.get("Action"),
+                one.get("Resource"),
+            )
+        )
+        lets = one.get("Effect") == "Allow" and "logging.s3.amazonaws.com" in services
+        if lets and "s3:PutObject" in actions and any(fnmatch.fnmatchcase(wanted, str(row)) for row in resources):
+            return True
+    return False
+
+
+def _neutral(_bucket: Any, _action: str, _resource: str) -> PermissionResult:
+    """Bucket policies are not enforced, as IAM's are not. Moto does, but for conditions: "only over TLS" refused all."""
+    return PermissionResult.NEUTRAL
+
+
+FakeBucket.get_permission = _neutral
+FakeBucket._log_permissions_enabled_policy = staticmethod(_lets_logs_in)
 
 
 @handles("s3:PutBucketLogging")

@@ -1,6 +1,7 @@
 """Checks of DynamoDB, S3, Secrets Manager, SNS, billing and load balancers."""
 
 import json
+import re
 from typing import Any
 
 from .harness import ACCOUNT, REGION, Cloud, Network, fails, fresh, make_role, row
@@ -150,9 +151,33 @@ def bucket_lifecycle(cloud: Cloud) -> None:
     fails("InvalidTargetBucketForLogging", log)
     statement = {"Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"}, "Action": "s3:PutObject"}
     statement["Resource"] = f"arn:aws:s3:::{target}/*"
-    s3.put_bucket_policy(Bucket=target, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    tls = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": f"arn:aws:s3:::{target}/*"}
+    tls["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}
+    s3.put_bucket_policy(Bucket=target, Policy=json.dumps({"Version": "2012-10-17", "Statement": [tls, statement]}))
     log()
     assert s3.get_bucket_logging(Bucket=name)["LoggingEnabled"] == wanted
+
+
+@row("bucket-roots")
+def bucket_roots(cloud: Cloud) -> None:
+    s3, name, seen = cloud.client("s3"), make_bucket(cloud), []
+    note = lambda http_response, **_: seen.append(re.search(rb"<(\w+)", http_response.content)[1].decode())
+    s3.meta.events.register("after-call.s3", note)
+    for ask in (
+        s3.get_bucket_versioning,
+        s3.list_bucket_intelligent_tiering_configurations,
+        s3.get_bucket_notification_configuration,
+        s3.get_bucket_accelerate_configuration,
+        s3.get_bucket_request_payment,
+    ):
+        ask(Bucket=name)
+    assert seen == [
+        "VersioningConfiguration",
+        "ListBucketIntelligentTieringConfigurationsOutput",
+        "NotificationConfiguration",
+        "AccelerateConfiguration",
+        "RequestPaymentConfiguration",
+    ]
 
 
 @row("bucket-tiering")
