@@ -186,6 +186,14 @@ def attributes(call: Call) -> None:
             raise AwsError(
                 "InvalidConfigurationRequest", f"Access Denied for bucket: {name}. Please check S3bucket permission"
             )
+        if kind == "access_logs":
+            text = f"Enable AccessLog for ELB: {one.arn} at {clock.timestamp().isoformat()}".encode()
+            s3_backends[settings.ACCOUNT]["aws"].put_object(name, _test_file(prefix), value=text)
+
+
+def _test_file(prefix: str) -> str:
+    """What Elastic Load Balancing writes to try whether it may."""
+    return f"{prefix}/".lstrip("/") + f"AWSLogs/{settings.ACCOUNT}/ELBAccessLogTestFile"
 
 
 def _lets_in(bucket: Any, region: str, prefix: str) -> bool:
@@ -193,8 +201,7 @@ def _lets_in(bucket: Any, region: str, prefix: str) -> bool:
         document = json.loads(bucket.policy or "{}")
     except ValueError:
         return False
-    path = f"{prefix}/" if prefix else ""
-    sample = f"arn:aws:s3:::{bucket.name}/{path}AWSLogs/{settings.ACCOUNT}/ELBAccessLogTestFile"
+    sample = f"arn:aws:s3:::{bucket.name}/{_test_file(prefix)}"
     from .ec2 import like
 
     for one in statements_of(document) if document else []:

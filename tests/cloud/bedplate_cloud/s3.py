@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 from moto.iam.access_control import PermissionResult
-from moto.s3.models import FakeBucket, s3_backends
+from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
-from . import settings
+from . import clock, settings
 from .errors import Answered, AwsError
 from .gateway import Call
 from .registry import handles
@@ -142,6 +142,18 @@ def _neutral(_bucket: Any, _action: str, _resource: str) -> PermissionResult:
     return PermissionResult.NEUTRAL
 
 
+_deliver = S3Backend.log_incoming_request
+# Most records of an access log arrive within a few hours.
+DELIVERY = 3600.0
+
+
+def _deliver_later(backend: S3Backend, request: Any, bucket_name: str) -> None:
+    bucket = backend.buckets.get(bucket_name)
+    if bucket is not None and bucket.logging:
+        clock.later(DELIVERY, lambda: _deliver(backend, request, bucket_name))
+
+
+S3Backend.log_incoming_request = _deliver_later
 FakeBucket.get_permission = _neutral
 FakeBucket._log_permissions_enabled_policy = staticmethod(_lets_logs_in)
 

@@ -12,6 +12,9 @@ use std::collections::BTreeSet;
 /// S3's code for a bucket that cannot be deleted yet.
 pub(super) const NOT_EMPTY: &str = "BucketNotEmpty";
 
+/// Elastic Load Balancing writes this file as soon as a bucket is named for its logs.
+const LOAD_BALANCER_TEST: &str = "/ELBAccessLogTestFile";
+
 /// In how many folders is looked for further ones. Each costs a call.
 const LOOKED_INTO: usize = 32;
 
@@ -62,7 +65,8 @@ pub async fn empty(cloud: &Aws, bucket: &Id) -> Result<usize, CallError> {
     }
 }
 
-/// All versions of the empty objects that stand for folders; `None` when there is anything else.
+/// All versions of the empty objects that stand for folders, and of the file that Elastic Load Balancing tries its access
+/// with; `None` when there is anything else.
 pub(super) async fn folder_versions(cloud: &Aws, id: &Id) -> Result<Option<Vec<ObjectIdentifier>>, CallError> {
     let (mut found, mut next) = (Vec::new(), None);
     loop {
@@ -125,8 +129,10 @@ async fn versions(
     let request = request.set_key_marker(key).set_version_id_marker(version);
     let Some(answer) = request.send().await.found()? else { return Ok(None) };
     let is_folder = |key: Option<&str>| key.is_some_and(|key| key.ends_with('/'));
-    let only_folders = answer.versions().iter().all(|item| is_folder(item.key()) && item.size() == Some(0))
-        && answer.delete_markers().iter().all(|item| is_folder(item.key()));
+    let is_test = |key: Option<&str>| key.is_some_and(|key| key.ends_with(LOAD_BALANCER_TEST));
+    let expendable = |key, size| (is_folder(key) && size == Some(0)) || is_test(key);
+    let only_folders = answer.versions().iter().all(|item| expendable(item.key(), item.size()))
+        && answer.delete_markers().iter().all(|item| expendable(item.key(), Some(0)));
     let objects = answer.versions().iter().map(|item| (item.key(), item.version_id()));
     let markers = answer.delete_markers().iter().map(|item| (item.key(), item.version_id()));
     let identifier = |(key, version): (Option<&str>, Option<&str>)| {
