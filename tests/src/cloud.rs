@@ -13,6 +13,27 @@ use std::{
 /// Every id that exists, by kind.
 pub type Inventory = BTreeMap<String, BTreeSet<String>>;
 
+/// What a destroy leaves on purpose: roles that belong to AWS's services, what KMS and Secrets Manager keep for a while, and
+/// the last snapshots of production.
+pub const KEPT: [&str; 5] = [
+    "elasticache.snapshot",
+    "iam.service-linked-role",
+    "kms.key-pending-deletion",
+    "rds.cluster-snapshot",
+    "secretsmanager.secret-pending-deletion",
+];
+
+/// What is left when [`KEPT`] does not count.
+pub fn without_kept(mut inventory: Inventory) -> Inventory {
+    inventory.retain(|kind, _| !KEPT.contains(&kind.as_str()));
+    inventory
+}
+
+/// How many there are of each kind.
+pub fn counts(inventory: &Inventory) -> BTreeMap<&str, usize> {
+    inventory.iter().map(|(kind, ids)| (kind.as_str(), ids.len())).collect()
+}
+
 /// What AWS answers instead of a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsError {

@@ -30,7 +30,7 @@ impl JsonExt for Value {
 
     #[track_caller]
     fn tags(&self) -> BTreeMap<String, String> {
-        let tags = ["Tags", "tags", "TagSet"].iter().find_map(|name| self.get(name));
+        let tags = ["Tags", "tags", "TagSet", "TagList", "ResourceTags"].iter().find_map(|name| self.get(name));
         let pairs: Vec<(String, String)> = match tags {
             Some(Value::Object(map)) => map.iter().map(|(key, value)| (key.clone(), string(value))).collect(),
             Some(Value::Array(list)) => list.iter().map(pair).collect(),

@@ -9,7 +9,7 @@ mod json;
 mod project;
 mod server;
 
-pub use cloud::{AwsError, Cloud, Inventory};
+pub use cloud::{AwsError, Cloud, Inventory, KEPT, counts, without_kept};
 pub use environment::{has_program, skip};
 pub use json::{JsonExt, Plan, changed, set};
-pub use project::{FIVE_LINES, Project, Run, Running, STACK};
+pub use project::{FIVE_LINES, Project, Run, Running, STACK, UNTAGGED};

@@ -1,7 +1,7 @@
 //! Changes in the configuration: `plan` shows exactly the fields that change, tells update from replace and why, and
 //! `apply` does it.
 
-use bedplate_tests::{Cloud, JsonExt, Plan, Project, changed, set};
+use bedplate_tests::{Cloud, JsonExt, Plan, Project, UNTAGGED, changed, counts, set};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ fn assert_changes(plan: &Plan, expected: &[(&str, Value)]) {
 #[test]
 fn settings_are_changed_in_place_and_go_back_to_their_defaults() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
 
     // Who may reach the API. While the public endpoint is off, EKS shows the whole internet, to which it is closed.
@@ -77,10 +77,9 @@ fn a_tag_goes_onto_everything_and_off_again() {
     let project = Project::new(&cloud);
     project.bootstrap();
     let resources = project.state()["resources"].as_object().unwrap().clone();
-    let untagged = ["iam.service_linked_role", "ec2.default_security_group", "kms.alias"];
     let tagged: BTreeSet<&str> = resources
         .iter()
-        .filter(|(_, resource)| !untagged.contains(&resource.text("kind")))
+        .filter(|(_, resource)| !UNTAGGED.contains(&resource.text("kind")))
         .map(|(address, _)| address.as_str())
         .collect();
 
@@ -113,7 +112,7 @@ fn a_tag_goes_onto_everything_and_off_again() {
 #[test]
 fn kubernetes_goes_up_one_minor_version_at_a_time() {
     let cloud = Cloud::start();
-    let project = Project::with(&cloud, "[cluster]\nversion = \"1.34\"");
+    let project = Project::network_and_cluster(&cloud, "[cluster]\nversion = \"1.34\"");
     project.bootstrap();
     // Nodes are replaced one by one, and with them their network interfaces.
     let inventory = || {
@@ -151,7 +150,7 @@ fn kubernetes_goes_up_one_minor_version_at_a_time() {
 #[test]
 fn another_vpc_range_replaces_what_lies_in_it_once_nothing_protects_it() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
     let before = cloud.inventory();
     let vpc = project.id("network/vpc");
@@ -200,9 +199,6 @@ fn another_vpc_range_replaces_what_lies_in_it_once_nothing_protects_it() {
     project.assert_no_changes();
     // As many of everything as before, and nothing of the old network.
     let after = cloud.inventory();
-    let counts = |inventory: &bedplate_tests::Inventory| {
-        inventory.iter().map(|(kind, ids)| (kind.clone(), ids.len())).collect::<BTreeMap<_, _>>()
-    };
     assert_eq!(counts(&after), counts(&before));
     assert!(!after["ec2.vpc"].contains(&vpc));
 }

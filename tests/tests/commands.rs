@@ -36,6 +36,20 @@ fn outputs_are_what_aws_says() {
     assert_eq!(all["vpc_id"], cluster["resourcesVpcConfig"]["vpcId"]);
     assert_eq!(all["kms_key_arn"], cluster["encryptionConfig"][0]["provider"]["keyArn"]);
     assert_eq!(all["app_role_arn"], "arn:aws:iam::797923187401:role/fintechglobal-app-role");
+    let aurora = BUILT.cloud.call("rds", "describe_db_clusters", json!({}));
+    let aurora = &aurora["DBClusters"][0];
+    assert_eq!(all["database_endpoint"], aurora["Endpoint"]);
+    assert_eq!(all["database_reader_endpoint"], aurora["ReaderEndpoint"]);
+    assert_eq!(all["database_secret_arn"], aurora["MasterUserSecret"]["SecretArn"]);
+    let redis = BUILT.cloud.call("elasticache", "describe_replication_groups", json!({}));
+    let redis = &redis["ReplicationGroups"][0]["NodeGroups"][0]["PrimaryEndpoint"];
+    assert_eq!(all["redis_primary_endpoint"], redis["Address"]);
+    let auth = BUILT.cloud.call("secretsmanager", "describe_secret", json!({"SecretId": "fintech/redis-auth"}));
+    assert_eq!(all["redis_secret_arn"], auth["ARN"]);
+    assert_eq!(all["sessions_table"], "fintech-sessions");
+    assert_eq!(all["data_lake_bucket"], "fintechglobal-data-lake-797923187401-us-east-1");
+    assert_eq!(all["logs_bucket"], "fintechglobal-s3-logs-797923187401-us-east-1");
+    assert_eq!(all["alerts_topic_arn"], "arn:aws:sns:us-east-1:797923187401:fintechglobal-cost-alerts");
     for (name, tier) in [("public_subnet_ids", "public"), ("app_subnet_ids", "app"), ("data_subnet_ids", "data")] {
         let ids: BTreeSet<String> =
             ["a", "b"].map(|letter| project.id(&format!("network/subnet/{tier}-{letter}"))).into();

@@ -1,16 +1,8 @@
 //! `destroy`: refused for production until it is asked for, then everything goes, in reverse order.
 
-use bedplate_tests::{Cloud, Inventory, JsonExt, Project};
+use bedplate_tests::{Cloud, Inventory, JsonExt, Project, counts, without_kept};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// What a destroy leaves on purpose: roles that belong to AWS's services, and the key, which KMS keeps for a while.
-const KEPT: [&str; 2] = ["iam.service-linked-role", "kms.key-pending-deletion"];
-
-fn without_kept(mut inventory: Inventory) -> Inventory {
-    inventory.retain(|kind, _| !KEPT.contains(&kind.as_str()));
-    inventory
-}
+use std::collections::BTreeSet;
 
 #[test]
 fn everything_goes_and_comes_back() {
@@ -28,13 +20,17 @@ fn everything_goes_and_comes_back() {
     let before = cloud.inventory();
     project.bootstrap();
     let key = project.id("security/key");
+    let mine = json!({"SecretId": "fintech/api-keys", "SecretString": "{\"payments\":\"the operator's\"}"});
+    cloud.call("secretsmanager", "put_secret_value", mine);
+    let values = secrets(&cloud);
 
     // Production is protected, with --yes too.
     cloud.reset_calls();
     let built = cloud.inventory();
     for args in [&["destroy", "--yes"][..], &["destroy"], &["destroy", "--yes", "--json"]] {
-        let words = ["production", "protected", "cluster/cluster", "deletion protection", "--lift-protection"];
-        project.run(args).exits(3).says(&words);
+        let protected = ["cluster/cluster", "database/cluster", "sessions/table"];
+        let words = ["production", "protected", "deletion protection", "--lift-protection"];
+        project.run(args).exits(3).says(&words).says(&protected);
     }
     // Without a terminal nobody can be asked.
     project.run(&["destroy", "--lift-protection"]).exits(3).says(&["--yes"]);
@@ -47,6 +43,14 @@ fn everything_goes_and_comes_back() {
     let after = cloud.inventory();
     assert_eq!(without_kept(after.clone()), before);
     assert_eq!(after["kms.key-pending-deletion"].len(), 1);
+    // What production leaves: the last state of the database and the cache, and secrets that can be taken back.
+    for (kind, left) in [
+        ("rds.cluster-snapshot", 1),
+        ("elasticache.snapshot", 1),
+        ("secretsmanager.secret-pending-deletion", 3),
+    ] {
+        assert_eq!(after[kind].len(), left, "{:?}", after[kind]);
+    }
     assert_eq!(project.state()["resources"], json!({}));
     let again = project.run(&["destroy", "--yes", "--lift-protection"]).ok();
     assert!(again.stdout.contains("No changes"), "{again}");
@@ -57,12 +61,43 @@ fn everything_goes_and_comes_back() {
     let metadata = &cloud.call("kms", "describe_key", json!({"KeyId": "alias/fintech-data-key"}))["KeyMetadata"];
     assert_eq!((&metadata["KeyId"], &metadata["KeyState"]), (&json!(key), &json!("Enabled")));
     let rebuilt = cloud.inventory();
-    assert!(!rebuilt.contains_key("kms.key-pending-deletion"), "{rebuilt:?}");
-    let counts = |inventory: &Inventory| -> BTreeMap<String, usize> {
-        inventory.iter().map(|(kind, ids)| (kind.clone(), ids.len())).collect()
-    };
-    assert_eq!(counts(&rebuilt), counts(&built));
+    for kind in ["kms.key-pending-deletion", "secretsmanager.secret-pending-deletion"] {
+        assert!(!rebuilt.contains_key(kind), "{rebuilt:?}");
+    }
+    assert_eq!(counts(&without_kept(rebuilt.clone())), counts(&without_kept(built.clone())));
+    // What has a name came back under it.
+    for kind in NAMED {
+        assert_eq!(rebuilt[kind], built[kind], "{kind}");
+    }
+    // Secrets came back with what was in them: what they encrypted or opened goes on to work.
+    assert_eq!(secrets(&cloud), values);
     project.assert_no_changes();
+
+    // A second time: last snapshots need names that are not taken.
+    project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+    let after = cloud.inventory();
+    assert_eq!(without_kept(after.clone()), before);
+    assert_eq!((after["rds.cluster-snapshot"].len(), after["elasticache.snapshot"].len()), (2, 2));
+}
+
+/// Kinds whose ids are names that the configuration gives.
+const NAMED: [&str; 9] = [
+    "budgets.budget",
+    "dynamodb.table",
+    "elasticache.replication-group",
+    "iam.role",
+    "logs.log-group",
+    "rds.cluster",
+    "rds.instance",
+    "s3.bucket",
+    "sns.topic",
+];
+
+/// What is in the application's secrets.
+fn secrets(cloud: &Cloud) -> Vec<Value> {
+    let names = ["fintech/redis-auth", "fintech/api-keys", "fintech/encryption-key"];
+    let value = |name: &str| cloud.call("secretsmanager", "get_secret_value", json!({"SecretId": name}));
+    names.map(value).into_iter().map(|value| json!([value["ARN"], value["SecretString"]])).collect()
 }
 
 #[test]
@@ -83,13 +118,16 @@ fn what_depends_goes_first() {
             assert!(position(address) < position(dependency), "{address} goes before {dependency}: {finished:?}");
         }
     }
-    assert_eq!(without_kept(cloud.inventory()), Inventory::new());
+    let left = cloud.inventory();
+    assert_eq!(without_kept(left.clone()), Inventory::new());
+    // Development leaves no snapshots.
+    assert!(!left.contains_key("rds.cluster-snapshot") && !left.contains_key("elasticache.snapshot"), "{left:?}");
 }
 
 #[test]
 fn a_target_goes_with_what_depends_on_it() {
     let cloud = Cloud::start();
-    let project = Project::with(&cloud, "[cluster]\nenabled = false");
+    let project = Project::network_and_cluster(&cloud, "[cluster]\nenabled = false");
     project.bootstrap();
     let before: BTreeSet<String> = project.state()["resources"].as_object().unwrap().keys().cloned().collect();
 

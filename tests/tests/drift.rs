@@ -39,7 +39,7 @@ fn repair(project: &Project, changes: &[Drift<'_>]) {
 #[test]
 fn the_network_is_put_back() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
 
     // A route, a rule's description, a rule, a subnet nobody uses, rules in the default group.
@@ -119,7 +119,7 @@ fn the_network_is_put_back() {
 #[test]
 fn a_changed_port_is_put_back() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
     let group = project.id("network/security-group/load-balancer");
     let rule = project.id("network/rule/load-balancer-https-from-0.0.0.0-0");
@@ -143,7 +143,7 @@ fn a_changed_port_is_put_back() {
 #[test]
 fn tags_and_roles_are_put_back() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
 
     let vpc = project.id("network/vpc");
@@ -189,7 +189,7 @@ fn tags_and_roles_are_put_back() {
 #[test]
 fn what_was_deleted_is_made_again() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
     cloud.eks("delete_addon", json!({"clusterName": "fintechglobal-cluster", "addonName": "metrics-server"}));
     cloud.advance(60);

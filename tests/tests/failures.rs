@@ -1,14 +1,14 @@
 //! What goes wrong halfway: a failed call, an interruption, a plan that is out of date. The next run goes on.
 
-use bedplate_tests::{Cloud, Inventory, JsonExt, Project};
+use bedplate_tests::{Cloud, JsonExt, Project};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::LazyLock,
 };
 
-fn counts(inventory: &Inventory) -> BTreeMap<String, usize> {
-    inventory.iter().map(|(kind, ids)| (kind.clone(), ids.len())).collect()
+fn counts(cloud: &Cloud) -> BTreeMap<String, usize> {
+    cloud.inventory().into_iter().map(|(kind, ids)| (kind, ids.len())).collect()
 }
 
 /// How many there are of everything when nothing goes wrong.
@@ -16,14 +16,14 @@ static UNDISTURBED: LazyLock<BTreeMap<String, usize>> = LazyLock::new(|| built("
 
 fn built(settings: &str) -> BTreeMap<String, usize> {
     let cloud = Cloud::start();
-    Project::with(&cloud, settings).bootstrap();
-    counts(&cloud.inventory())
+    Project::network_and_cluster(&cloud, settings).bootstrap();
+    counts(&cloud)
 }
 
 #[test]
 fn a_failed_call_stops_only_what_depends_on_it() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     cloud.fail_next("ec2:CreateFlowLogs", "FlowLogsLimitExceeded", "You have reached the maximum number of flow logs");
     cloud.fail_next("ec2:AllocateAddress", "AddressLimitExceeded", "The maximum number of addresses has been reached.");
     let run = project.run(&["bootstrap", "--yes", "--json"]).exits(1);
@@ -76,14 +76,14 @@ fn a_failed_call_stops_only_what_depends_on_it() {
 
     project.bootstrap();
     project.assert_no_changes();
-    assert_eq!(counts(&cloud.inventory()), *UNDISTURBED);
+    assert_eq!(counts(&cloud), *UNDISTURBED);
 }
 
 #[test]
 fn a_lost_answer_makes_no_second_resource() {
     const SETTINGS: &str = "[cluster]\nenabled = false";
     let cloud = Cloud::start();
-    let project = Project::with(&cloud, SETTINGS);
+    let project = Project::network_and_cluster(&cloud, SETTINGS);
     // Each happens, and the answer is a server's error: what has a token or a name, and what only its tags tell.
     for operation in [
         "ec2:AllocateAddress",
@@ -104,14 +104,14 @@ fn a_lost_answer_makes_no_second_resource() {
     let runs = (0..6).map(|_| project.run(&["bootstrap", "--yes"])).find(|run| run.code == Some(0));
     assert!(runs.is_some(), "{}", project.run(&["bootstrap", "--yes"]));
     project.assert_no_changes();
-    assert_eq!(counts(&cloud.inventory()), built(SETTINGS));
+    assert_eq!(counts(&cloud), built(SETTINGS));
 }
 
 #[test]
 fn an_interrupted_run_goes_on() {
     // Long enough that only the clock's jump ends it.
     let cloud = Cloud::with(&["--durations", "quick,cluster.create=36000"]);
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     let mut run = project.start(&["bootstrap", "--yes", "--json"]);
     run.wait_for(&["\"waiting\"", "cluster/cluster", "CREATING"]);
     run.interrupt();
@@ -130,13 +130,13 @@ fn an_interrupted_run_goes_on() {
     project.bootstrap();
     project.assert_no_changes();
     assert_eq!(cloud.calls()["eks:CreateCluster"], 1);
-    assert_eq!(counts(&cloud.inventory()), *UNDISTURBED);
+    assert_eq!(counts(&cloud), *UNDISTURBED);
 }
 
 #[test]
 fn a_saved_plan_is_applied_as_it_is_or_not_at_all() {
     let cloud = Cloud::start();
-    let project = Project::with(&cloud, "[cluster]\nenabled = false");
+    let project = Project::network_and_cluster(&cloud, "[cluster]\nenabled = false");
     // Before the first run.
     let plan = project.run(&["plan", "--out", "first.plan", "--json"]).ok().plan();
     project.run(&["apply", "first.plan", "--yes"]).ok();

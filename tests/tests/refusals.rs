@@ -22,8 +22,10 @@ fn a_configuration_that_is_wrong() {
     project.configure("[cluster]\nversoin = \"1.35\"");
     let run = refused(&cloud, &project, &bootstrap, &["versoin", "did you mean `version`?", "platform.toml"]);
     assert!(run.stderr.contains("7"), "it names the line: {run}");
+    project.configure("[organization]\ndeny_root_user = true");
+    refused(&cloud, &project, &bootstrap, &["[organization]", "no settings yet"]);
     project.configure("[database]\nengine = \"aurora\"");
-    refused(&cloud, &project, &bootstrap, &["[database]", "no settings yet"]);
+    refused(&cloud, &project, &bootstrap, &["engine", "platform.toml"]);
     project.configure("[network]\ncidr = \"10.0.0.0/33\"");
     refused(&cloud, &project, &bootstrap, &["network.cidr"]);
     project.write("platform.toml", "project_name = \"x");
@@ -61,7 +63,7 @@ fn nobody_to_ask() {
 #[test]
 fn a_state_that_is_damaged_or_in_use_or_of_another_stack() {
     let cloud = Cloud::start();
-    let project = Project::with(&cloud, "[cluster]\nenabled = false");
+    let project = Project::network_and_cluster(&cloud, "[cluster]\nenabled = false");
     project.bootstrap();
     // Before a run writes for the first time, it keeps what was there.
     project.configure("[tags]\nTeam = \"a\"\n[cluster]\nenabled = false");
@@ -108,7 +110,7 @@ fn a_state_that_is_damaged_or_in_use_or_of_another_stack() {
 #[test]
 fn a_resource_with_our_name_that_is_not_ours() {
     let cloud = Cloud::start();
-    let project = Project::new(&cloud);
+    let project = Project::network_and_cluster(&cloud, "");
     let trust = json!({
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],

@@ -53,6 +53,7 @@ pub(crate) fn declare(layers: &mut Layers<'_>, network: &Network, secrets: &Secr
         transit_encryption: true.into(),
         subnet_group: subnets.name,
         security_groups: Input::all([network.cache.clone()]),
+        port: config.network.cache_port.into(),
         parameter_group: parameters.name,
         auth_secret: secrets.redis_auth.arn.clone(),
         auth_version: secrets.redis_auth.version_id.clone(),

@@ -84,6 +84,7 @@ fn cluster(layers: &mut Layers<'_>, network: &Network, key: &Input<Arn>) -> Clus
         subnet_group: subnets.name,
         parameter_group: parameters.name,
         security_groups: Input::all([network.database.clone()]),
+        port: config.network.database_port.into(),
         backup_retention_days: i32::from(settings.backup_retention_days).into(),
         backup_window: Some(settings.backup_window.to_string()).into(),
         maintenance_window: Some(settings.maintenance_window.to_string()).into(),

@@ -1,13 +1,9 @@
 //! What exists after a bootstrap, counted.
 
 use crate::{BUILT, TAGS};
-use bedplate_tests::{Inventory, JsonExt};
+use bedplate_tests::{JsonExt, UNTAGGED, counts};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
-
-fn counts(inventory: &Inventory) -> BTreeMap<&str, usize> {
-    inventory.iter().map(|(kind, ids)| (kind.as_str(), ids.len())).collect()
-}
 
 #[test]
 fn exactly_the_platform_exists() {
@@ -35,13 +31,42 @@ fn exactly_the_platform_exists() {
         ("iam.role-policy-attachment", 7),
         ("iam.service-linked-role", 8),
         ("iam.oidc-provider", 1),
-        ("logs.log-group", 2),
+        // Flow logs, control plane, database.
+        ("logs.log-group", 3),
         ("eks.cluster", 1),
         ("eks.nodegroup", 1),
         ("eks.fargate-profile", 1),
         ("eks.addon", 5),
         // The caller's, and those that EKS makes for nodes and Fargate.
         ("eks.access-entry", 3),
+        // Writer and reader.
+        ("rds.cluster", 1),
+        ("rds.instance", 2),
+        ("rds.subnet-group", 1),
+        ("rds.cluster-parameter-group", 1),
+        ("rds.parameter-group", 1),
+        ("elasticache.replication-group", 1),
+        ("elasticache.subnet-group", 1),
+        ("elasticache.parameter-group", 1),
+        ("dynamodb.table", 1),
+        // Readers of the database, reads and writes of the table.
+        ("application-autoscaling.target", 3),
+        ("application-autoscaling.policy", 3),
+        // Data lake, logs.
+        ("s3.bucket", 2),
+        // Three of ours, and the one that RDS makes.
+        ("secretsmanager.secret", 4),
+        ("sns.topic", 1),
+        ("sns.subscription", 1),
+        // The month's, and five services'.
+        ("budgets.budget", 6),
+        ("ce.anomaly-monitor", 1),
+        ("ce.anomaly-subscription", 1),
+        ("cloudwatch.dashboard", 1),
+        // Ours, and four for each dimension of the table, which its scaler makes.
+        ("cloudwatch.alarm", 8 + 8),
+        // The one that EKS makes for its nodes.
+        ("autoscaling.group", 1),
     ]);
     let mut counted = counts(&after);
     // AWS's own doing: interfaces of gateways, endpoints and the cluster, rules of the group that EKS makes, the access
@@ -88,9 +113,9 @@ fn the_state_is_private_and_complete() {
         assert_eq!(resource["status"], "ready", "{address}");
         assert!(resource["id"].is_string() && resource["outputs"].is_object(), "{address}: {resource}");
     }
-    // What is secret here: what the caller signs with. The layers so far make no other.
+    // What the caller signs with. The values of secrets are looked for in `data::secrets`.
     let text = fs_err::read_to_string(path).unwrap();
-    for secret in ["AWS_SECRET", "SecretAccessKey", "SessionToken", "password"] {
+    for secret in ["AWS_SECRET", "SecretAccessKey", "SessionToken"] {
         assert!(!text.contains(secret), "{secret}");
     }
 }
@@ -100,6 +125,7 @@ fn all_tags() -> Vec<(String, BTreeMap<String, String>)> {
     let cloud = &BUILT.cloud;
     let mut all = Vec::new();
     let mut add = |what: String, tags: &Value| all.push((what, tags.tags()));
+    let state = BUILT.project.state();
 
     // EC2 lists tags by resource, so what has none is found by what exists.
     let mut ec2: BTreeMap<String, Value> = BTreeMap::new();
@@ -121,7 +147,6 @@ fn all_tags() -> Vec<(String, BTreeMap<String, String>)> {
             add(format!("{kind} {id}"), ec2.get(id).unwrap_or(&Value::Null));
         }
     }
-    let state = BUILT.project.state();
     for (address, resource) in state["resources"].as_object().unwrap() {
         if ["ec2.security_group", "ec2.security_group_rule", "ec2.route_table"].contains(&resource.text("kind")) {
             add(address.clone(), ec2.get(resource.text("id")).unwrap_or(&Value::Null));
@@ -154,6 +179,33 @@ fn all_tags() -> Vec<(String, BTreeMap<String, String>)> {
         "principalArn": "arn:aws:iam::797923187401:user/bedplate",
     });
     add("the access entry".to_owned(), &cloud.eks("describe_access_entry", entry)["accessEntry"]);
+
+    // The data tiers, monitoring and costs: each service has its own name for the call and for whose tags it wants.
+    for (kind, service, operation, whose) in [
+        ("rds.cluster", "rds", "list_tags_for_resource", "ResourceName"),
+        ("rds.instance", "rds", "list_tags_for_resource", "ResourceName"),
+        ("rds.subnet-group", "rds", "list_tags_for_resource", "ResourceName"),
+        ("rds.cluster-parameter-group", "rds", "list_tags_for_resource", "ResourceName"),
+        ("rds.parameter-group", "rds", "list_tags_for_resource", "ResourceName"),
+        ("elasticache.replication-group", "elasticache", "list_tags_for_resource", "ResourceName"),
+        ("elasticache.subnet-group", "elasticache", "list_tags_for_resource", "ResourceName"),
+        ("elasticache.parameter-group", "elasticache", "list_tags_for_resource", "ResourceName"),
+        ("dynamodb.table", "dynamodb", "list_tags_of_resource", "ResourceArn"),
+        ("application-autoscaling.target", "application-autoscaling", "list_tags_for_resource", "ResourceARN"),
+        ("s3.bucket", "s3", "get_bucket_tagging", "Bucket"),
+        ("secretsmanager.secret", "secretsmanager", "describe_secret", "SecretId"),
+        ("sns.topic", "sns", "list_tags_for_resource", "ResourceArn"),
+        ("budgets.budget", "budgets", "list_tags_for_resource", "ResourceARN"),
+        ("ce.anomaly-monitor", "ce", "list_tags_for_resource", "ResourceArn"),
+        ("ce.anomaly-subscription", "ce", "list_tags_for_resource", "ResourceArn"),
+        ("cloudwatch.alarm", "cloudwatch", "list_tags_for_resource", "ResourceARN"),
+    ] {
+        // Not what other services make for us.
+        let ours = |id: &&String| !id.contains("rds!cluster") && !id.contains(":alarm:TargetTracking-");
+        for id in inventory[kind].iter().filter(ours) {
+            add(format!("{kind} {id}"), &cloud.call(service, operation, json!({whose: id})));
+        }
+    }
     all
 }
 
@@ -162,9 +214,7 @@ fn everything_carries_the_tags() {
     let all = all_tags();
     let addresses = BUILT.project.state();
     let addresses = addresses["resources"].as_object().unwrap();
-    // Roles that belong to services, the group that comes with a VPC and aliases carry none of ours.
-    let without = ["iam.service_linked_role", "ec2.default_security_group", "kms.alias"];
-    let taggable = addresses.values().filter(|resource| !without.contains(&resource.text("kind")));
+    let taggable = addresses.values().filter(|resource| !UNTAGGED.contains(&resource.text("kind")));
     assert_eq!(all.len(), taggable.count());
     for (what, tags) in &all {
         for (key, value) in TAGS {

@@ -219,7 +219,11 @@ fn flow_logs_go_to_an_encrypted_group() {
 fn log_groups_are_encrypted_and_expire() {
     let groups = BUILT.cloud.call("logs", "describe_log_groups", json!({}));
     let key = BUILT.cloud.call("kms", "describe_key", json!({"KeyId": id("security/key")}));
-    let expected = [("/aws/eks/fintechglobal-cluster/cluster", 365), ("/aws/vpc/fintechglobal-flow-logs", 90)];
+    let expected = [
+        ("/aws/eks/fintechglobal-cluster/cluster", 365),
+        ("/aws/rds/cluster/fintechglobal-aurora-cluster/postgresql", 365),
+        ("/aws/vpc/fintechglobal-flow-logs", 90),
+    ];
     assert_eq!(groups.list("logGroups").len(), expected.len());
     for (name, days) in expected {
         let group = groups.list("logGroups").iter().find(|group| group["logGroupName"] == name).unwrap();

@@ -118,6 +118,7 @@ fn the_service_account_has_least_privilege() {
         &BUILT.project.id("security/key"),
         "table/fintech-sessions",
         "fintechglobal-data-lake-",
+        "secret:rds!cluster-",
     ] {
         assert!(resources.contains(part), "{part}: {resources}");
     }

@@ -10,6 +10,7 @@ use aws_sdk_elasticache::types::{
     AuthTokenUpdateStrategyType as Strategy, AutomaticFailoverStatus, CacheCluster, Endpoint, MultiAzStatus,
     ReplicationGroup as SdkGroup,
 };
+use aws_smithy_types::date_time::Format;
 use bedplate_model::{
     CallError, Change, Class, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved,
     Step, Tags, Verdict, Which,
@@ -75,6 +76,9 @@ pub struct ReplicationGroupSpec<P: Phase> {
     /// The security groups of its nodes.
     #[aws("SecurityGroupIds")]
     pub security_groups: P::Of<BTreeSet<SecurityGroupId>>,
+    /// The port of its nodes.
+    #[refuse]
+    pub port: P::Of<u16>,
     /// The name of its parameter group, of the engine's family.
     #[aws("CacheParameterGroupName")]
     pub parameter_group: P::Of<String>,
@@ -95,7 +99,8 @@ pub struct ReplicationGroupSpec<P: Phase> {
     pub maintenance_window: P::Of<Option<String>>,
     /// Whether AWS brings it to newer minor versions by itself.
     pub auto_minor_version_upgrade: P::Of<bool>,
-    /// The name of the snapshot that is made when it is removed; none makes none.
+    /// What the name of the snapshot that is made when it is removed begins with; the time at which the cache was made
+    /// follows. None makes none.
     #[aws(none)]
     pub final_snapshot: P::Of<Option<String>>,
 }
@@ -199,7 +204,7 @@ impl Reconcile for ReplicationGroup {
         let request = request.set_kms_key_id(spec.kms_key.clone().map(String::from));
         let request = request.transit_encryption_enabled(spec.transit_encryption);
         let request = request.cache_subnet_group_name(&spec.subnet_group);
-        let request = request.set_security_group_ids(Some(group_ids(spec)));
+        let request = request.set_security_group_ids(Some(group_ids(spec))).port(spec.port.into());
         let request = request.cache_parameter_group_name(&spec.parameter_group).auth_token(token.expose());
         let request = request.snapshot_retention_limit(signed(spec.snapshot_retention_days));
         let request = request.set_snapshot_window(spec.snapshot_window.clone());
@@ -265,7 +270,7 @@ impl Reconcile for ReplicationGroup {
                 let operation = "elasticache:DeleteReplicationGroup";
                 return Err(CallError::local(operation, "InvalidReplicationGroupState", state, Class::Busy));
             };
-            snapshot = tags.get(TAG_SNAPSHOT).cloned();
+            snapshot = tags.get(TAG_SNAPSHOT).map(|prefix| snapshot_name(prefix, &group));
         }
         let request = cloud.elasticache.delete_replication_group().replication_group_id(id.as_str());
         request.set_final_snapshot_identifier(snapshot).send().await.sent().map(drop)
@@ -407,6 +412,15 @@ async fn describe(cloud: &Aws, id: &Id) -> Result<Option<SdkGroup>, CallError> {
     Ok(request.send().await.found()?.and_then(|answer| answer.replication_groups?.into_iter().next()))
 }
 
+/// The name of the final snapshot. The time at which the group was made sets it apart from those of earlier groups of the
+/// same name.
+fn snapshot_name(prefix: &str, group: &SdkGroup) -> String {
+    let made = group.replication_group_create_time().and_then(|time| time.fmt(Format::DateTime).ok());
+    let made = made.unwrap_or_default().split('.').next().unwrap_or_default().to_lowercase();
+    let made: String = made.chars().filter(char::is_ascii_alphanumeric).collect();
+    [prefix, made.trim_end_matches('z')].join("-").trim_end_matches('-').to_owned()
+}
+
 /// The tags of a group; `None` as long as ElastiCache works on it and refuses to tell them, or when it is gone by now.
 async fn readable_tags(cloud: &Aws, group: &SdkGroup) -> Result<Option<Tags>, CallError> {
     match tags(cloud, group.arn().unwrap_or_default()).await {
@@ -470,6 +484,7 @@ fn observe(group: &SdkGroup, node: Option<&CacheCluster>, tags: Option<Tags>) ->
             transit_encryption: Some(group.transit_encryption_enabled().unwrap_or(false)),
             subnet_group: text(node.and_then(CacheCluster::cache_subnet_group_name)),
             security_groups,
+            port: primary.and_then(Endpoint::port).and_then(|port| port.try_into().ok()),
             parameter_group: text(
                 node.and_then(CacheCluster::cache_parameter_group).and_then(|group| group.cache_parameter_group_name()),
             ),
@@ -489,6 +504,7 @@ fn observe(group: &SdkGroup, node: Option<&CacheCluster>, tags: Option<Tags>) ->
 mod tests {
     use super::*;
     use aws_sdk_elasticache::types::{CacheParameterGroupStatus, NodeGroup, SecurityGroupMembership};
+    use aws_smithy_types::DateTime;
     use serde_json::json;
 
     const ARN: &str = "arn:aws:elasticache:us-east-1:797923187401:replicationgroup:p-redis";
@@ -537,7 +553,7 @@ mod tests {
                 "id": "p-redis", "description": "sessions", "engine": "redis", "engine_version": "7.1.0",
                 "node_type": "cache.r6g.large", "nodes": 2, "automatic_failover": true, "multi_az": true,
                 "at_rest_encryption": true, "kms_key": "k", "transit_encryption": true, "subnet_group": "p-redis",
-                "security_groups": ["sg-1"], "parameter_group": "p-redis7", "auth_version": "v1",
+                "security_groups": ["sg-1"], "port": 6379, "parameter_group": "p-redis7", "auth_version": "v1",
                 "snapshot_retention_days": 7, "snapshot_window": "05:00-06:00",
                 "maintenance_window": "sun:06:00-sun:07:00", "auto_minor_version_upgrade": true,
                 "final_snapshot": "p-redis-final",
@@ -560,6 +576,17 @@ mod tests {
         // A newer version comes in between.
         assert_eq!(turn("v2 rotate@10", "v3", 20), (mark("v3 rotate@20"), Some(Strategy::Rotate)));
         assert_eq!(seen("available", "v2 rotate@10").spec.auth_version, Some(mark("v2 rotate@10")));
+    }
+
+    #[test]
+    fn the_final_snapshot_has_a_name_of_its_own() {
+        let group = |time: &str| {
+            let time = DateTime::from_str(time, Format::DateTime).unwrap();
+            SdkGroup::builder().replication_group_create_time(time).build()
+        };
+        assert_eq!(snapshot_name("final", &group("2026-11-23T14:45:34Z")), "final-20261123t144534");
+        assert_eq!(snapshot_name("final", &group("2026-11-23T14:45:34.125Z")), "final-20261123t144534");
+        assert_eq!(snapshot_name("final", &SdkGroup::builder().build()), "final");
     }
 
     #[test]

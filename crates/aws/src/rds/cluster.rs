@@ -66,6 +66,8 @@ pub struct ClusterSpec<P: Phase> {
     /// The security groups of its instances.
     #[aws("VpcSecurityGroupIds")]
     pub security_groups: P::Of<BTreeSet<SecurityGroupId>>,
+    /// The port of its endpoints, 1150 to 65535. A change restarts the instances.
+    pub port: P::Of<u16>,
     /// Days that automatic backups are kept, 1 to 35.
     #[aws("BackupRetentionPeriod")]
     pub backup_retention_days: P::Of<i32>,
@@ -183,7 +185,7 @@ impl Reconcile for Cluster {
         let request = request.db_subnet_group_name(&spec.subnet_group);
         let request = request.db_cluster_parameter_group_name(&spec.parameter_group);
         let request = request.set_vpc_security_group_ids(security_groups(spec));
-        let request = request.backup_retention_period(spec.backup_retention_days);
+        let request = request.port(spec.port.into()).backup_retention_period(spec.backup_retention_days);
         let request = request.set_preferred_backup_window(spec.backup_window.clone());
         let request = request.set_preferred_maintenance_window(spec.maintenance_window.clone());
         let request = request.deletion_protection(spec.deletion_protection).enable_http_endpoint(spec.data_api);
@@ -239,6 +241,9 @@ impl Reconcile for Cluster {
         }
         if on(&["security_groups"]) {
             request = request.set_vpc_security_group_ids(security_groups(wanted));
+        }
+        if on(&["port"]) {
+            request = request.port(wanted.port.into());
         }
         if on(&["backup_retention_days"]) {
             request = request.backup_retention_period(wanted.backup_retention_days);
@@ -474,6 +479,7 @@ fn observe(cluster: &DbCluster) -> Option<Observation<Cluster>> {
             security_groups: Some(
                 groups.filter_map(|group| group.vpc_security_group_id().map(SecurityGroupId::new)).collect(),
             ),
+            port: cluster.port().and_then(|port| port.try_into().ok()),
             backup_retention_days: pending
                 .and_then(|pending| pending.backup_retention_period())
                 .or(cluster.backup_retention_period()),
@@ -575,7 +581,8 @@ mod tests {
             json!({
                 "name": "c", "engine": "aurora-postgresql", "engine_version": "16.8", "database": "fintech",
                 "master_user": "fintechadmin", "secret_key": "arn:k", "storage_encrypted": true, "kms_key": "arn:k",
-                "subnet_group": "g", "parameter_group": "p", "security_groups": ["sg-1"], "backup_retention_days": 35,
+                "subnet_group": "g", "parameter_group": "p", "security_groups": ["sg-1"], "port": 5432,
+                "backup_retention_days": 35,
                 "backup_window": "07:00-07:30", "maintenance_window": "sun:08:00-sun:08:30",
                 "deletion_protection": true, "logs": ["postgresql"], "data_api": true, "iam_authentication": false,
                 "copy_tags_to_snapshot": true, "insights_mode": "standard", "insights_days": 7,
