@@ -243,6 +243,11 @@ def db_monitoring(cloud: Cloud) -> None:
     assert (found["MonitoringInterval"], found["MonitoringRoleArn"]) == (60, good)
     assert (found["DatabaseInsightsMode"], found["PerformanceInsightsRetentionPeriod"]) == ("advanced", 465)
     assert found["PerformanceInsightsKMSKeyId"]
+    change = lambda **more: cloud.client("rds").modify_db_cluster(DBClusterIdentifier=name, **more)
+    fails("InvalidParameterCombination", lambda: change(**advanced, PerformanceInsightsRetentionPeriod=7))
+    change(**advanced, PerformanceInsightsRetentionPeriod=465)
+    cloud.advance()
+    assert show(cloud, name)["PerformanceInsightsKMSKeyId"]
 
 
 @row("db-versions")

@@ -162,7 +162,7 @@ def bucket_lifecycle(cloud: Cloud) -> None:
 def bucket_roots(cloud: Cloud) -> None:
     s3, name, seen = cloud.client("s3"), make_bucket(cloud), []
     note = lambda http_response, **_: seen.append(re.search(rb"<(\w+)", http_response.content)[1].decode())
-    s3.meta.events.register("after-call.s3", note)
+    s3.meta.events.register("after-call.s3", note, "roots")
     for ask in (
         s3.get_bucket_versioning,
         s3.list_bucket_intelligent_tiering_configurations,
@@ -171,6 +171,7 @@ def bucket_roots(cloud: Cloud) -> None:
         s3.get_bucket_request_payment,
     ):
         ask(Bucket=name)
+    s3.meta.events.unregister("after-call.s3", note, "roots")
     assert seen == [
         "VersioningConfiguration",
         "ListBucketIntelligentTieringConfigurationsOutput",
