@@ -10,6 +10,7 @@ from . import (  # noqa: F401
     budgets,
     cloudwatch,
     cost_explorer,
+    dashboards,
     dynamodb,
     ec2_endpoints,
     ec2_groups,

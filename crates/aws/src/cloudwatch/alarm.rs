@@ -1,7 +1,8 @@
 //! An alarm on a metric.
 
+use super::{retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
-use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic, Tag};
+use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
     Which,
@@ -124,15 +125,7 @@ impl Reconcile for Alarm {
         let alarms = request.send().await.sent()?.metric_alarms.unwrap_or_default();
         let arn = alarms.into_iter().next().and_then(|alarm| alarm.alarm_arn);
         let arn = arn.ok_or_else(|| CallError::malformed("cloudwatch:DescribeAlarms", "AlarmArn"))?;
-        if !set.is_empty() {
-            let request = cloud.cloudwatch.tag_resource().resource_arn(&arn);
-            request.set_tags(Some(to_tags(set))).send().await.sent()?;
-        }
-        if !remove.is_empty() {
-            let request = cloud.cloudwatch.untag_resource().resource_arn(&arn);
-            request.set_tag_keys(Some(remove.to_vec())).send().await.sent()?;
-        }
-        Ok(())
+        retag(cloud, &arn, set, remove).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
@@ -165,18 +158,6 @@ async fn put(cloud: &Aws, spec: &AlarmSpec<Resolved>, tags: Option<&Tags>) -> Re
         request.extended_statistic(&spec.statistic)
     };
     request.send().await.sent().map(drop)
-}
-
-async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
-    let answer = cloud.cloudwatch.list_tags_for_resource().resource_arn(arn).send().await.found()?;
-    let Some(answer) = answer else { return Ok(None) };
-    let tags = answer.tags.unwrap_or_default().into_iter();
-    let pairs = tags.filter_map(|tag| Some((tag.key?, tag.value?)));
-    Ok(Some(pairs.filter(|(key, _)| !key.starts_with("aws:")).collect()))
-}
-
-fn to_tags(tags: &Tags) -> Vec<Tag> {
-    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 fn observe(alarm: &MetricAlarm, tags: Tags) -> Option<Observation<Alarm>> {

@@ -1,9 +1,10 @@
 //! A page of graphs.
 
+use super::{retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use bedplate_model::{
-    CallError, Creation, Id, Json, Observation, Observed, Order, Ownership, Phase, Readiness, Reconcile, Record,
-    Resolved, Step, Which,
+    CallError, Creation, Id, Json, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Tags, Which,
 };
 
 /// A page of graphs.
@@ -37,13 +38,17 @@ impl Reconcile for Dashboard {
     const KIND: &'static str = "cloudwatch.dashboard";
     const DOC: &'static str = "A page of graphs.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::CloudWatch::Dashboard");
-    const ACTIONS: &'static [&'static str] =
-        &["cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard", "cloudwatch:PutDashboard"];
+    const ACTIONS: &'static [&'static str] = &[
+        "cloudwatch:DeleteDashboards",
+        "cloudwatch:GetDashboard",
+        "cloudwatch:ListDashboards",
+        "cloudwatch:ListTagsForResource",
+        "cloudwatch:PutDashboard",
+        "cloudwatch:TagResource",
+        "cloudwatch:UntagResource",
+    ];
     // The name is what replaces it, so that old and new stand side by side.
     const ORDER: Order = Order::CreateFirst;
-    // Its name alone says that it is ours: it holds nothing that could be lost.
-    const OWNERSHIP: Ownership = Ownership::Parent;
-    const TAGGED: bool = false;
     type Cloud = Aws;
     type Spec<P: Phase> = DashboardSpec<P>;
     type Outputs<P: Phase> = DashboardOutputs<P>;
@@ -53,22 +58,36 @@ impl Reconcile for Dashboard {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let Which::Ids(ids) = which else { return Ok(Vec::new()) };
+        let ids = match which {
+            Which::Ids(ids) => ids.to_vec(),
+            Which::Owned(_) => all(cloud).await?,
+        };
         let mut found = Vec::new();
-        for id in ids {
-            let answer = cloud.cloudwatch.get_dashboard().dashboard_name(id.as_str()).send().await.found()?;
-            found.extend(answer.map(|answer| observe(id, answer.dashboard_arn(), answer.dashboard_body())));
+        for id in &ids {
+            let request = cloud.cloudwatch.get_dashboard().dashboard_name(id.as_str());
+            let Some(answer) = request.send().await.found()? else { continue };
+            let Some(tags) = tags(cloud, answer.dashboard_arn().unwrap_or_default()).await? else { continue };
+            if which.covers(id, &tags) {
+                found.push(observe(id, answer.dashboard_arn(), answer.dashboard_body(), tags));
+            }
         }
         Ok(found)
     }
 
-    async fn create(cloud: &Aws, spec: &DashboardSpec<Resolved>, _: &Creation) -> Result<Id, CallError> {
-        put(cloud, spec).await?;
+    async fn create(cloud: &Aws, spec: &DashboardSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
+        put(cloud, spec, Some(&creation.tags)).await?;
         Ok(Id::new(&spec.name))
     }
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
-        put(cloud, step.wanted).await
+        put(cloud, step.wanted, None).await
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
+        let answer = cloud.cloudwatch.get_dashboard().dashboard_name(id.as_str()).send().await.sent()?;
+        let arn =
+            answer.dashboard_arn().ok_or_else(|| CallError::malformed("cloudwatch:GetDashboard", "DashboardArn"))?;
+        retag(cloud, arn, set, remove).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
@@ -76,16 +95,27 @@ impl Reconcile for Dashboard {
     }
 }
 
-async fn put(cloud: &Aws, spec: &DashboardSpec<Resolved>) -> Result<(), CallError> {
-    let request = cloud.cloudwatch.put_dashboard().dashboard_name(&spec.name);
+/// The names of all dashboards of the account.
+async fn all(cloud: &Aws) -> Result<Vec<Id>, CallError> {
+    let mut pages = cloud.cloudwatch.list_dashboards().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(entry) = pages.next().await {
+        found.extend(entry.sent()?.dashboard_name().map(Id::new));
+    }
+    Ok(found)
+}
+
+/// Makes it or sets what it shows anew; CloudWatch takes the tags only when it is made.
+async fn put(cloud: &Aws, spec: &DashboardSpec<Resolved>, tags: Option<&Tags>) -> Result<(), CallError> {
+    let request = cloud.cloudwatch.put_dashboard().dashboard_name(&spec.name).set_tags(tags.map(to_tags));
     request.dashboard_body(spec.body.to_string()).send().await.sent().map(drop)
 }
 
-fn observe(id: &Id, arn: Option<&str>, body: Option<&str>) -> Observation<Dashboard> {
+fn observe(id: &Id, arn: Option<&str>, body: Option<&str>, tags: Tags) -> Observation<Dashboard> {
     let name = id.as_str().to_owned();
     Observation {
         id: id.clone(),
-        tags: None,
+        tags: Some(tags),
         readiness: Readiness::Ready,
         spec: DashboardSpec {
             name: Some(name.clone()),
@@ -103,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_dashboard_is_read_as_aws_shows_it() {
-        let seen = observe(&Id::new("operations"), Some("arn:dashboard"), Some(r#"{"widgets": [], "start": "-P1D"}"#));
+        let body = Some(r#"{"widgets": [], "start": "-P1D"}"#);
+        let seen = observe(&Id::new("operations"), Some("arn:dashboard"), body, Tags::new());
         let body = json!({"start": "-P1D", "widgets": []});
         assert_eq!(seen.spec.to_json(), json!({"name": "operations", "body": body}));
         assert_eq!(seen.outputs.unwrap().arn.as_str(), "arn:dashboard");

@@ -224,6 +224,23 @@ def logs_tags(cloud: Cloud) -> None:
     fails("ResourceNotFoundException", lambda: logs.list_tags_for_resource(resourceArn=arn))
 
 
+@row("dashboard-tags")
+def dashboard_tags(cloud: Cloud) -> None:
+    cloudwatch, name = cloud.client("cloudwatch"), fresh("dashboard")
+    tags = lambda value: [{"Key": "a", "Value": value}]
+    put = lambda value: cloudwatch.put_dashboard(DashboardName=name, DashboardBody='{"widgets":[]}', Tags=tags(value))
+    put("first")
+    arn = cloudwatch.get_dashboard(DashboardName=name)["DashboardArn"]
+    show = lambda: cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    put("second")
+    assert show() == tags("first")
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=tags("third"))
+    assert show() == tags("third")
+    cloudwatch.delete_dashboards(DashboardNames=[name])
+    cloudwatch.put_dashboard(DashboardName=name, DashboardBody='{"widgets":[]}')
+    assert show() == []
+
+
 @row("cloudwatch-cbor")
 def cloudwatch_cbor(cloud: Cloud) -> None:
     import urllib.error
