@@ -44,11 +44,9 @@ fn everything_goes_and_comes_back() {
     assert_eq!(without_kept(after.clone()), before);
     assert_eq!(after["kms.key-pending-deletion"].len(), 1);
     // What production leaves: the last state of the database and the cache, and secrets that can be taken back.
-    for (kind, left) in [
-        ("rds.cluster-snapshot", 1),
-        ("elasticache.snapshot", 1),
-        ("secretsmanager.secret-pending-deletion", 3),
-    ] {
+    for (kind, left) in
+        [("rds.cluster-snapshot", 1), ("elasticache.snapshot", 1), ("secretsmanager.secret-pending-deletion", 3)]
+    {
         assert_eq!(after[kind].len(), left, "{:?}", after[kind]);
     }
     assert_eq!(project.state()["resources"], json!({}));

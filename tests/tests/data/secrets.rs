@@ -1,0 +1,105 @@
+//! The row "Secrets Manager", and that no value leaves it.
+
+use crate::{BUILT, assert_has, call, key};
+use bedplate_tests::JsonExt;
+use serde_json::{Value, json};
+use std::path::Path;
+
+const NAMES: [&str; 3] = ["fintech/redis-auth", "fintech/api-keys", "fintech/encryption-key"];
+
+fn value(secret: &Value) -> String {
+    call("secretsmanager", "get_secret_value", json!({"SecretId": secret})).text("SecretString").to_owned()
+}
+
+#[test]
+fn all_are_under_our_key() {
+    let key = key();
+    for name in NAMES {
+        let secret = call("secretsmanager", "describe_secret", json!({"SecretId": name}));
+        assert_has(&secret, json!({"Name": name, "KmsKeyId": key}));
+        assert!(secret.get("DeletedDate").is_none(), "{secret:#}");
+    }
+}
+
+#[test]
+fn values_are_generated_or_wait_for_the_operator() {
+    let auth = value(&json!("fintech/redis-auth"));
+    let encryption = value(&json!("fintech/encryption-key"));
+    // ElastiCache takes 16 to 128 characters.
+    for generated in [&auth, &encryption] {
+        assert!(generated.len() == 64 && generated.chars().all(|c| c.is_ascii_alphanumeric()), "{}", generated.len());
+    }
+    assert_ne!(auth, encryption);
+    let keys = value(&json!("fintech/api-keys"));
+    assert!(serde_json::from_str::<Value>(&keys).unwrap().is_object(), "a placeholder in the form that is expected");
+}
+
+/// All files in a folder and in those in it.
+fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs_err::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else {
+            found.push((path.display().to_string(), fs_err::read(path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn no_value_is_in_any_file_or_output() {
+    let project = &BUILT.project;
+    let aurora = call("rds", "describe_db_clusters", json!({}));
+    let managed = value(&aurora["DBClusters"][0]["MasterUserSecret"]["SecretArn"]);
+    let managed: Value = serde_json::from_str(&managed).unwrap();
+    let password = managed.text("password");
+    let mut values = vec![password.to_owned(), json!(password).to_string().trim_matches('"').to_owned()];
+    values.extend([value(&json!("fintech/redis-auth")), value(&json!("fintech/encryption-key"))]);
+    assert!(values.iter().all(|value| value.len() >= 16), "they are worth a search");
+
+    let mut said = vec![
+        ("bootstrap --json -v".to_owned(), BUILT.run.stdout.clone().into_bytes()),
+        ("bootstrap --json -v, standard error".to_owned(), BUILT.run.stderr.clone().into_bytes()),
+    ];
+    // Another name for the application's user replaces nothing here: it is only planned. So a plan has all values of the
+    // database and the cache in it, before and after.
+    let other = project.path("other.toml");
+    let settings =
+        "[cache]\nnodes = 3\n[database]\ninstance_class = \"db.r6g.xlarge\"\n[secrets]\nprefix = \"another\"\n";
+    fs_err::write(&other, format!("{}{settings}", bedplate_tests::FIVE_LINES)).unwrap();
+    let (other, state) = (other.to_str().unwrap(), project.state_path());
+    let changed = ["--config", other, "--state", state.to_str().unwrap()];
+    for args in [
+        &["plan", "-v"][..],
+        &["plan", "--json", "-v"],
+        &["plan", "--out", "saved.plan", "-v"],
+        &["bootstrap", "--yes", "-v"],
+        &["apply", "--yes", "-v", "--json"],
+        &["drift", "-v", "--json"],
+        &["output", "-v"],
+        &["output", "--json"],
+        &["graph", "--format", "json"],
+        &["kubeconfig"],
+        &["preflight", "--json", "-v"],
+        &["state", "show", "secrets/redis-auth"],
+        &["state", "show", "cache/redis"],
+        &["state", "show", "database/cluster"],
+    ] {
+        let run = project.run(args).ok();
+        said.push((args.join(" "), [run.stdout, run.stderr].concat().into_bytes()));
+    }
+    for args in [&["plan", "-v"][..], &["plan", "--json"], &["plan", "--out", "changed.plan"]] {
+        let run = project.run(&[args, &changed].concat()).ok();
+        assert!(run.stdout.contains("secrets/redis-auth") || run.stdout.contains("redis-auth"), "{run}");
+        said.push((format!("{args:?} with changes"), [run.stdout, run.stderr].concat().into_bytes()));
+    }
+    files(project.path("").as_path(), &mut said);
+    assert!(said.iter().any(|(name, _)| name.ends_with("fintechglobal-production.json")), "the state was searched");
+    assert!(said.iter().any(|(name, _)| name.ends_with("changed.plan")), "the saved plan was searched");
+    for (name, bytes) in &said {
+        for value in &values {
+            let found = bytes.windows(value.len()).any(|window| window == value.as_bytes());
+            assert!(!found, "a secret's value is in {name}");
+        }
+    }
+}
