@@ -2,11 +2,16 @@
 
 use super::{is_autoscaled, retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
-use aws_sdk_rds::types::DbInstance;
+use aws_sdk_rds::types::{DbCluster, DbInstance, Filter};
 use bedplate_model::{
-    CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
-    Step, Tags, Verdict, Which,
+    CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
+    Resolved, Step, Tags, Verdict, Which,
 };
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+use tokio::sync::Mutex;
 
 /// A member of an Aurora cluster: the writer or a reader.
 ///
@@ -82,6 +87,7 @@ impl Reconcile for Instance {
         "rds:AddTagsToResource",
         "rds:CreateDBInstance",
         "rds:DeleteDBInstance",
+        "rds:DescribeDBClusters",
         "rds:DescribeDBInstances",
         "rds:ModifyDBInstance",
         "rds:RemoveTagsFromResource",
@@ -134,7 +140,12 @@ impl Reconcile for Instance {
         let wanted = step.wanted;
         let mut request = cloud.rds.modify_db_instance().db_instance_identifier(step.id.as_str());
         request = request.apply_immediately(true);
+        // Held until RDS has answered: two instances that restart at the same time would be an outage.
+        let mut turn = None;
         if step.changes(&["class"]) {
+            let mut turns = TURNS.lock().await;
+            turns.take(cloud, &wanted.cluster, step.id).await?;
+            turn = Some(turns);
             request = request.db_instance_class(&wanted.class);
         }
         if step.changes(&["parameter_group"]) {
@@ -158,7 +169,9 @@ impl Reconcile for Instance {
         if step.changes(&["publicly_accessible"]) {
             request = request.publicly_accessible(wanted.publicly_accessible);
         }
-        request.send().await.sent().map(drop)
+        let answer = request.send().await.sent().map(drop);
+        drop(turn);
+        answer
     }
 
     async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
@@ -191,6 +204,63 @@ impl Reconcile for Instance {
             reason: "RDS does not change the key of Performance Insights while it is on".to_owned(),
         })
     }
+}
+
+/// Whose turn it is to restart.
+static TURNS: Mutex<Turns> = Mutex::const_new(Turns { last: None, gave_way: BTreeSet::new() });
+
+/// For how long an instance that was told to change may still look as if it were not.
+const UNTIL_IT_SHOWS: Duration = Duration::from_secs(120);
+
+/// Lets instances of a cluster change their class, which restarts them, one after the other.
+struct Turns {
+    /// Which instance was told last, and when.
+    last: Option<(String, Instant)>,
+    /// The writers that let a reader go first.
+    gave_way: BTreeSet<String>,
+}
+
+impl Turns {
+    /// Fails with `Busy` as long as it is another one's turn. A writer gives way once, so that its readers, if they change
+    /// too, come first, and is not kept waiting by one that stays as it is.
+    async fn take(&mut self, cloud: &Aws, cluster: &str, id: &Id) -> Result<(), CallError> {
+        let wait = |why: String| Err(CallError::local("rds:ModifyDBInstance", "OneAfterTheOther", why, Class::Busy));
+        let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
+        let mut pages = cloud.rds.describe_db_instances().filters(filter).into_paginator().items().send();
+        let mut others = false;
+        while let Some(other) = pages.next().await {
+            let other = other.sent()?;
+            let name = other.db_instance_identifier().unwrap_or_default();
+            if name == id.as_str() || other.db_cluster_identifier() != Some(cluster) {
+                continue;
+            }
+            others = true;
+            let told = self.last.as_ref().is_some_and(|(last, at)| last == name && at.elapsed() < UNTIL_IT_SHOWS);
+            if is_restarting(&other, told) {
+                return wait(format!("{name} changes first"));
+            }
+        }
+        if others && !self.gave_way.contains(id.as_str()) && is_writer(cloud, cluster, id).await? {
+            self.gave_way.insert(id.to_string());
+            return wait("the readers change first".to_owned());
+        }
+        self.last = Some((id.to_string(), Instant::now()));
+        Ok(())
+    }
+}
+
+/// Whether an instance is on its way to another state, also when it was told to be but does not show it yet.
+fn is_restarting(instance: &DbInstance, told: bool) -> bool {
+    let moves = ["creating", "modifying", "rebooting", "starting", "upgrading"];
+    let pending = instance.pending_modified_values().is_some_and(|pending| pending.db_instance_class().is_some());
+    instance.db_instance_status().is_some_and(|state| moves.contains(&state)) || (told && pending)
+}
+
+async fn is_writer(cloud: &Aws, cluster: &str, id: &Id) -> Result<bool, CallError> {
+    let answer = cloud.rds.describe_db_clusters().db_cluster_identifier(cluster).send().await.sent()?;
+    let mut members = answer.db_clusters().iter().flat_map(DbCluster::db_cluster_members);
+    Ok(members
+        .any(|member| member.db_instance_identifier() == Some(id.as_str()) && member.is_cluster_writer() == Some(true)))
 }
 
 fn insights_key(spec: &InstanceSpec<Resolved>) -> Option<String> {
@@ -298,6 +368,16 @@ mod tests {
             Readiness::Busy("configuring-enhanced-monitoring".into())
         );
         assert_eq!(readiness("failed"), Readiness::Broken("failed".into()));
+    }
+
+    #[test]
+    fn one_that_was_told_to_change_restarts_until_it_has() {
+        assert!(is_restarting(&instance("modifying"), false));
+        assert!(is_restarting(&instance("available"), true));
+        assert!(!is_restarting(&instance("available"), false));
+        assert!(!is_restarting(&instance("stopped"), false));
+        let done = DbInstance::builder().db_instance_status("available").build();
+        assert!(!is_restarting(&done, true));
     }
 
     #[test]
