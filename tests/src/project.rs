@@ -32,20 +32,15 @@ alarms = { enabled = false }
 email_subscription = false
 service_budgets = {}
 anomaly_detection = false
+budgets_to_topic = false
 "#;
 
 /// The stack of the five lines.
 pub const STACK: &str = "fintechglobal-production";
 
 /// Kinds of resources that carry no tags, because AWS has none for them or they belong to AWS's services.
-pub const UNTAGGED: [&str; 6] = [
-    "cloudwatch.dashboard",
-    "ec2.default_security_group",
-    "iam.service_linked_role",
-    "kms.alias",
-    "scaling.policy",
-    "sns.subscription",
-];
+pub const UNTAGGED: [&str; 5] =
+    ["ec2.default_security_group", "iam.service_linked_role", "kms.alias", "scaling.policy", "sns.subscription"];
 
 /// Longer than any run takes, so that a run that hangs is a failure with its output and not the end of the suite.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -57,6 +52,7 @@ pub struct Project {
     endpoint: String,
     access_key: &'static str,
     switches: &'static str,
+    elsewhere: Vec<(String, String)>,
 }
 
 impl Project {
@@ -78,9 +74,22 @@ impl Project {
 
     fn switched(cloud: &Cloud, settings: &str, switches: &'static str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let project = Self { folder, endpoint: cloud.endpoint.clone(), access_key: cloud.access_key, switches };
+        let project = Self {
+            folder,
+            endpoint: cloud.endpoint.clone(),
+            access_key: cloud.access_key,
+            switches,
+            elsewhere: Vec::new(),
+        };
         project.configure(settings);
         project
+    }
+
+    /// With one service in another cloud.
+    #[must_use]
+    pub fn with_service_in(mut self, service: &str, cloud: &Cloud) -> Self {
+        self.elsewhere.push((format!("AWS_ENDPOINT_URL_{}", service.to_uppercase()), cloud.endpoint.clone()));
+        self
     }
 
     /// Replaces what stands after the five lines, apart from the tables of [`Project::network_and_cluster`].
@@ -150,7 +159,14 @@ impl Project {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(environment::binary());
-        command.current_dir(self.folder.path()).env_clear().args(["--endpoint-url", &self.endpoint]).args(args);
+        command.current_dir(self.folder.path()).env_clear();
+        if self.elsewhere.is_empty() {
+            command.args(["--endpoint-url", &self.endpoint]);
+        } else {
+            // The flag is for all services.
+            command.env("AWS_ENDPOINT_URL", &self.endpoint).envs(self.elsewhere.iter().cloned());
+        }
+        command.args(args);
         command.envs([
             ("AWS_ACCESS_KEY_ID", self.access_key),
             ("AWS_SECRET_ACCESS_KEY", "test"),

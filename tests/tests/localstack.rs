@@ -1,4 +1,7 @@
-//! Network and security against LocalStack: the second opinion on what our own local cloud says.
+//! Network, security, secrets and buckets against LocalStack: the second opinion on what our own local cloud says.
+//!
+//! LocalStack's open source has no RDS, ElastiCache and budgets, and its DynamoDB is a Java program that is not installed
+//! here. They are switched off, apart from the month's budget, which every platform has: that one lies in the local cloud.
 //!
 //! What LocalStack itself gets wrong is in `tests/localstack/findings.md`. An assertion that cannot hold there is left out
 //! here, with the finding's words, and made against the local cloud by the other tests.
@@ -17,12 +20,14 @@ fn filter(name: &str, value: &str) -> Value {
 
 // One test, because LocalStack takes its time to start.
 #[test]
-fn two_layers_from_bootstrap_to_destroy() {
+fn four_layers_from_bootstrap_to_destroy() {
     let cloud = match Cloud::localstack() {
         Ok(cloud) => cloud,
-        Err(reason) => return skip("localstack::two_layers_from_bootstrap_to_destroy", &reason),
+        Err(reason) => return skip("localstack::four_layers_from_bootstrap_to_destroy", &reason),
     };
-    let project = Project::with(&cloud, SETTINGS);
+    let budgets = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, SETTINGS).with_service_in("budgets", &budgets);
+
     let before = standing(&cloud);
 
     project.bootstrap();
@@ -84,8 +89,10 @@ fn drifts(cloud: &Cloud, project: &Project) {
     let rule =
         json!([{"SecurityGroupRuleId": project.id("network/rule/database-from-app-a"), "SecurityGroupRule": rule}]);
     cloud.ec2("modify_security_group_rules", json!({"GroupId": group, "SecurityGroupRules": rule}));
-    let policy = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole";
-    cloud.iam("detach_role_policy", json!({"RoleName": "fintechglobal-rds-monitoring-role", "PolicyArn": policy}));
+    let policy = json!({"RoleName": "fintechglobal-flow-logs-role", "PolicyName": "log-group"});
+    cloud.iam("delete_role_policy", policy);
+    let bucket = json!({"Bucket": "fintechglobal-data-lake-797923187401-us-east-1"});
+    cloud.call("s3", "delete_public_access_block", bucket);
     cloud.call("logs", "delete_retention_policy", json!({"logGroupName": "/aws/vpc/fintechglobal-flow-logs"}));
     let default = project.state()["resources"]["network/default-security-group"]["outputs"].text("id").to_owned();
     let permission =
@@ -101,7 +108,8 @@ fn drifts(cloud: &Cloud, project: &Project) {
         "network/route-table/app-a",
         "network/rule/database-from-app-a",
         "network/vpc",
-        "security/role/rds-monitoring",
+        "security/role/flow-logs",
+        "storage/data-lake",
     ];
     assert_eq!(plan.changes().into_keys().collect::<BTreeSet<_>>(), expected.into(), "{:#}", plan.0["changes"]);
     for address in expected {
@@ -142,6 +150,11 @@ fn standing(cloud: &Cloud) -> BTreeSet<String> {
         "Arn",
     ));
     all.extend(set(cloud.call("logs", "describe_log_groups", json!({})).list("logGroups"), "arn"));
+    let buckets = cloud.call("s3", "list_buckets", json!({}));
+    all.extend(buckets["Buckets"].as_array().into_iter().flatten().map(|bucket| bucket.text("Name").to_owned()));
+    // Without those that wait for their deletion.
+    all.extend(set(cloud.call("secretsmanager", "list_secrets", json!({})).list("SecretList"), "Name"));
+    all.extend(set(cloud.call("sns", "list_topics", json!({})).list("Topics"), "TopicArn"));
     let aliases = cloud.call("kms", "list_aliases", json!({}));
     all.extend(set(
         aliases.list("Aliases").iter().filter(|alias| !alias.text("AliasName").starts_with("alias/aws/")),

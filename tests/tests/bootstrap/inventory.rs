@@ -199,6 +199,7 @@ fn all_tags() -> Vec<(String, BTreeMap<String, String>)> {
         ("ce.anomaly-monitor", "ce", "list_tags_for_resource", "ResourceArn"),
         ("ce.anomaly-subscription", "ce", "list_tags_for_resource", "ResourceArn"),
         ("cloudwatch.alarm", "cloudwatch", "list_tags_for_resource", "ResourceARN"),
+        ("cloudwatch.dashboard", "cloudwatch", "list_tags_for_resource", "ResourceARN"),
     ] {
         // Not what other services make for us.
         let ours = |id: &&String| !id.contains("rds!cluster") && !id.contains(":alarm:TargetTracking-");
