@@ -159,6 +159,9 @@ pub(crate) struct DestroyArgs {
     /// Remove protected resources too, and those of a production stack at all.
     #[arg(long)]
     pub(crate) lift_protection: bool,
+    /// Delete everything in the buckets too, with all versions.
+    #[arg(long)]
+    pub(crate) empty_buckets: bool,
     #[command(flatten)]
     pub(crate) targets: TargetArgs,
 }

@@ -256,6 +256,11 @@ impl Reconcile for Bucket {
         request.tagging(tags).send().await.sent().map(drop)
     }
 
+    /// Empties it: what it holds is what keeps it from removal.
+    async fn unprotect(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        super::empty(cloud, id).await.map(drop)
+    }
+
     /// Deletes the folders with it, which are ours. What else lies in it is for a person to decide.
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         let (account, bucket) = id.split();

@@ -8,8 +8,9 @@ use crate::{
     session::{self, Local, Session},
 };
 use anyhow::Result;
-use bedplate_model::Address;
-use bedplate_plan::{Graph, Options};
+use bedplate_aws::s3::Bucket;
+use bedplate_model::{Address, Reconcile};
+use bedplate_plan::{Graph, Options, Plan};
 use bedplate_state::State;
 use std::collections::BTreeSet;
 
@@ -22,7 +23,10 @@ pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer
         lift_protection: args.lift_protection,
     };
     let nothing: Graph = session.graph.emptied();
-    let plan = session.plan(&nothing, &options).await?;
+    let mut plan = session.plan(&nothing, &options).await?;
+    if args.empty_buckets {
+        empty_buckets(&mut plan);
+    }
     if session.local.config.is_production() && !args.lift_protection && !plan.is_empty() {
         let protected: Vec<String> =
             plan.refusals.iter().map(|refusal| format!("  {}: {}", refusal.address, refusal.problem)).collect();
@@ -40,6 +44,13 @@ pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer
     let (exit, _) =
         apply::carry_out(&session, &plan, "Remove all this? There is no way back.", args.consent.yes, printer).await?;
     Ok(exit)
+}
+
+/// What a bucket holds is what keeps it from removal.
+fn empty_buckets(plan: &mut Plan) {
+    for bucket in plan.changes.iter_mut().filter(|change| change.kind == Bucket::KIND) {
+        bucket.removals.iter_mut().for_each(|removal| removal.unprotect = true);
+    }
 }
 
 /// `chosen` and everything that depends on them, as recorded.
