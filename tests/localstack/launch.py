@@ -2,12 +2,17 @@
 
 Keeps three promises that LocalStack itself does not: it talks and listens to this machine only, it does not outlive
 start.py, and it runs on Python 3.11 and 3.12 too.
+
+And it corrects what LocalStack gets wrong about VPC endpoints, as far as the suite needs it (CORRECTIONS): nothing is ever
+changed in the engine for LocalStack's sake.
 """
 
+import functools
 import hashlib
 import importlib.abc
 import importlib.machinery
 import ipaddress
+import json
 import os
 import re
 import shutil
@@ -150,12 +155,95 @@ def uuid5_of_bytes(namespace, name):
     return uuid.UUID(bytes=hashlib.sha1(namespace.bytes + name).digest()[:16], version=5)
 
 
+# The corrections, one function for each defect of LocalStack 4.14.0 and its moto. findings.md lists them too. What AWS says is
+# in https://docs.aws.amazon.com/AWSEC2/latest/APIReference/, on the page that each of them names.
+
+
+def filter_endpoints_by_id(vpcs):
+    """API_DescribeVpcEndpoints, Filter.N: "vpc-endpoint-id - The ID of the endpoint". moto looks for an attribute named
+    like the filter, which an endpoint does not have, and answers 500 InternalFailure."""
+    vpcs.VPCEndPoint.vpc_endpoint_id = property(lambda endpoint: endpoint.id)
+
+
+def keep_private_dns_off_gateways(vpcs):
+    """API_CreateVpcEndpoint, PrivateDnsEnabled: "(Interface endpoint)". moto turns it on for gateway endpoints too."""
+    made = vpcs.VPCEndPoint.__init__
+
+    @functools.wraps(made)
+    def init(self, *args, **kwargs):
+        made(self, *args, **kwargs)
+        if self.vpc_endpoint_type == "Gateway":
+            self.private_dns_enabled = False
+
+    vpcs.VPCEndPoint.__init__ = init
+
+
+def change_all_of_an_endpoint(provider):
+    """API_ModifyVpcEndpoint: AddSecurityGroupId.N, RemoveSecurityGroupId.N and ResetPolicy have an effect, and so have
+    AddRouteTableId.N and RemoveRouteTableId.N on the tables' routes ("The IDs of the route tables to associate with the
+    endpoint"). LocalStack ignores the first three, and of the others it keeps the ids only."""
+    from moto.ec2.exceptions import RouteAlreadyExistsError
+
+    modify = provider.Ec2Provider.modify_vpc_endpoint
+
+    # Takes over the marks by which LocalStack finds its handlers.
+    @functools.wraps(modify)
+    def modify_all(self, context, vpc_endpoint_id, **request):
+        backend = provider.get_ec2_backend(context.account_id, context.region)
+        endpoint = backend.vpc_end_points.get(vpc_endpoint_id)
+        # What can fail comes first. Without an endpoint LocalStack answers as AWS does.
+        if endpoint and (prefixes := endpoint.destination_prefix_list_id):
+            for table in request.get("remove_route_table_ids") or []:
+                backend.delete_route(table, None, destination_prefix_list_id=prefixes)
+            for table in request.get("add_route_table_ids") or []:
+                if table in endpoint.route_table_ids:
+                    raise RouteAlreadyExistsError(prefixes)
+                backend.create_route(table, None, gateway_id=endpoint.id, destination_prefix_list_id=prefixes)
+        answer = modify(self, context=context, vpc_endpoint_id=vpc_endpoint_id, **request)
+        removed = request.get("remove_security_group_ids") or []
+        added = request.get("add_security_group_ids") or []
+        kept = [group for group in endpoint.security_group_ids if group not in removed]
+        endpoint.security_group_ids = kept + [group for group in added if group not in kept]
+        if request.get("reset_policy"):
+            endpoint.policy_document = json.dumps(endpoint.DEFAULT_POLICY)
+        return answer
+
+    provider.Ec2Provider.modify_vpc_endpoint = modify_all
+
+
+CORRECTIONS = {
+    "moto.ec2.models.vpcs": (filter_endpoints_by_id, keep_private_dns_off_gateways),
+    "localstack.services.ec2.provider": (change_all_of_an_endpoint,),
+}
+
+
+class Corrector(importlib.abc.MetaPathFinder):
+    """Corrects a module when LocalStack has loaded it, which is at the first request and not at the start."""
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname not in CORRECTIONS:
+            return None
+        finders = (finder for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (finder.find_spec(fullname, path, target) for finder in finders)), None)
+        if spec:
+            load = spec.loader.exec_module
+
+            def load_and_correct(module):
+                load(module)
+                for correct in CORRECTIONS[fullname]:
+                    correct(module)
+
+            spec.loader.exec_module = load_and_correct
+        return spec
+
+
 def main():
     parent, state = int(sys.argv[1]), sys.argv[2]
     die_with(parent, state)
     stay_on_this_machine()
     if sys.version_info < (3, 13):
         act_as_python_3_13()
+    sys.meta_path.insert(0, Corrector())
     from localstack.runtime.main import main as run
 
     run()

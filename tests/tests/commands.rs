@@ -179,8 +179,9 @@ fn results_and_remarks_are_kept_apart() {
     let environment = [("BEDPLATE_CONFIG", config), ("BEDPLATE_STATE", state.to_str().unwrap())];
     project.run_with(&["plan", "--detailed-exitcode"], &environment).exits(0);
     project.run_with(&["plan", "--config", "nowhere.toml"], &environment).exits(3).says(&["nowhere.toml"]);
-    // A script's mistake is not a plan.
-    project.run(&["plan", "--no-such-flag"]).exits(2).says(&["--no-such-flag"]);
+    // A mistake on the command line is no pending change, which 2 would mean.
+    project.run(&["plan", "--no-such-flag"]).exits(3).says(&["--no-such-flag"]);
+    project.run(&["--help"]).ok();
 }
 
 #[test]

@@ -10,9 +10,9 @@ use bedplate_tests::{Cloud, JsonExt, Project, set, skip};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-// Without endpoints: LocalStack does not implement the filter `vpc-endpoint-id` of DescribeVpcEndpoints, so no endpoint can be
-// looked at (findings.md, "Filters and pages").
-const SETTINGS: &str = "[network]\ngateway_endpoints = []\ninterface_endpoints = []\n[cluster]\nenabled = false";
+// With every endpoint: tests/localstack/launch.py corrects what LocalStack gets wrong about them (findings.md, "Corrected at
+// the start").
+const SETTINGS: &str = "[cluster]\nenabled = false";
 
 fn filter(name: &str, value: &str) -> Value {
     json!({"Filters": [{"Name": name, "Values": [value]}]})
@@ -62,7 +62,20 @@ fn exists(cloud: &Cloud, project: &Project) {
     let table = cloud.ec2("describe_route_tables", json!({"RouteTableIds": [project.id("network/route-table/app-a")]}));
     let routes = table["RouteTables"][0].list("Routes");
     assert!(routes.iter().any(|route| route["NatGatewayId"] == json!(project.id("network/nat/a"))), "{routes:#?}");
-    assert_eq!(tagged("describe_security_groups").list("SecurityGroups").len(), 3);
+    // One more than the tiers have: the endpoints'.
+    assert_eq!(tagged("describe_security_groups").list("SecurityGroups").len(), 4);
+    let endpoints = tagged("describe_vpc_endpoints");
+    let of_kind =
+        |kind: &str| endpoints.list("VpcEndpoints").iter().filter(|one| one["VpcEndpointType"] == kind).count();
+    assert_eq!((of_kind("Gateway"), of_kind("Interface")), (2, 8));
+    assert!(leads_to(cloud, project, "network/route-table/app-a", "network/endpoint/s3"));
+}
+
+/// Whether a route table has the route of a gateway endpoint.
+fn leads_to(cloud: &Cloud, project: &Project, table: &str, endpoint: &str) -> bool {
+    let tables = cloud.ec2("describe_route_tables", json!({"RouteTableIds": [project.id(table)]}));
+    let endpoint = json!(project.id(endpoint));
+    tables["RouteTables"][0].list("Routes").iter().any(|route| route["GatewayId"] == endpoint)
 }
 
 fn unchanged(project: &Project) {
@@ -98,12 +111,32 @@ fn drifts(cloud: &Cloud, project: &Project) {
     let permission =
         json!([{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]);
     cloud.ec2("authorize_security_group_ingress", json!({"GroupId": default, "IpPermissions": permission}));
+    let modify_endpoint = |endpoint: &str, mut change: Value| {
+        change["VpcEndpointId"] = json!(project.id(endpoint));
+        cloud.ec2("modify_vpc_endpoint", change);
+    };
+    let deny = json!({"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}]}).to_string();
+    modify_endpoint("network/endpoint/s3", json!({"RemoveRouteTableIds": [table], "PolicyDocument": deny}));
+    assert!(!leads_to(cloud, project, "network/route-table/app-a", "network/endpoint/s3"));
+    let own = project.id("network/security-group/endpoints");
+    let groups = json!({"AddSecurityGroupIds": [default], "RemoveSecurityGroupIds": [own]});
+    modify_endpoint("network/endpoint/sts", groups);
+    modify_endpoint("network/endpoint/logs", json!({"PrivateDnsEnabled": false, "PolicyDocument": deny}));
+    let subnet = project.id("network/subnet/app-a");
+    modify_endpoint("network/endpoint/ssm", json!({"RemoveSubnetIds": [subnet]}));
+    let ecr = project.id("network/endpoint/ecr.api");
+    cloud.ec2("delete_vpc_endpoints", json!({"VpcEndpointIds": [ecr]}));
     // LocalStack keeps the association of a deleted subnet in its route table, which then can never be deleted. So no
     // subnet is deleted here: the local cloud has that test.
 
     let plan = project.plan();
     let expected = [
         "network/default-security-group",
+        "network/endpoint/ecr.api",
+        "network/endpoint/logs",
+        "network/endpoint/s3",
+        "network/endpoint/ssm",
+        "network/endpoint/sts",
         "network/log-group",
         "network/route-table/app-a",
         "network/rule/database-from-app-a",
@@ -114,6 +147,10 @@ fn drifts(cloud: &Cloud, project: &Project) {
     assert_eq!(plan.changes().into_keys().collect::<BTreeSet<_>>(), expected.into(), "{:#}", plan.0["changes"]);
     for address in expected {
         let change = plan.change(address);
+        if address == "network/endpoint/ecr.api" {
+            assert_eq!(change["action"], "create", "{change:#}");
+            continue;
+        }
         assert_eq!(change["action"], "update", "{change:#}");
         assert!(change.list("fields").iter().all(|field| field["drift"] == true), "{change:#}");
     }
@@ -124,6 +161,17 @@ fn drifts(cloud: &Cloud, project: &Project) {
     let routes = cloud.ec2("describe_route_tables", json!({"RouteTableIds": [table]}));
     let routes = routes["RouteTables"][0].list("Routes");
     assert!(routes.iter().any(|route| route["NatGatewayId"] == json!(project.id("network/nat/a"))));
+    assert!(leads_to(cloud, project, "network/route-table/app-a", "network/endpoint/s3"));
+    let endpoint = |address: &str| {
+        let found = cloud.ec2("describe_vpc_endpoints", filter("vpc-endpoint-id", &project.id(address)));
+        found["VpcEndpoints"][0].clone()
+    };
+    let groups = endpoint("network/endpoint/sts");
+    assert_eq!(set(groups.list("Groups"), "GroupId"), [own].into());
+    assert_eq!(endpoint("network/endpoint/ssm").list("SubnetIds").len(), 2);
+    assert_eq!(endpoint("network/endpoint/logs")["PrivateDnsEnabled"], true);
+    assert_eq!(endpoint("network/endpoint/ecr.api")["State"], "available");
+    assert_ne!(project.id("network/endpoint/ecr.api"), ecr);
 }
 
 /// Everything that a destroy has to remove, as ids.
@@ -141,6 +189,9 @@ fn standing(cloud: &Cloud) -> BTreeSet<String> {
         all.extend(set(cloud.ec2(operation, json!({})).list(list), id));
     }
     // LocalStack goes on to list what is deleted, as `deleted`.
+    let endpoints = cloud.ec2("describe_vpc_endpoints", json!({}));
+    let endpoints = endpoints.list("VpcEndpoints").iter().filter(|endpoint| endpoint["State"] != "deleted");
+    all.extend(set(endpoints, "VpcEndpointId"));
     let nats = cloud.ec2("describe_nat_gateways", json!({}));
     all.extend(set(nats.list("NatGateways").iter().filter(|nat| nat["State"] != "deleted"), "NatGatewayId"));
     let roles = cloud.iam("list_roles", json!({}));

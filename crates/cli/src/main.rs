@@ -10,7 +10,14 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = args::Cli::parse();
+    let args = match args::Cli::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            _ = error.print();
+            // Not clap's own code: to a script, 2 says that changes are pending.
+            return ExitCode::from(if error.use_stderr() { 3 } else { 0 });
+        }
+    };
     args.globals.color.apply();
     let printer = render::Printer::new(&args.globals);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

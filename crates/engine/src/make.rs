@@ -36,6 +36,7 @@ impl<C> Engine<'_, C> {
             depends_on: make.depends_on.clone(),
             owner: Owner { stack: self.stack.clone(), address: change.address.clone(), generation: make.generation },
             tags: make.tags.clone(),
+            since: self.journal.read(|state| state.serial),
         };
         match &make.id {
             Some(id) if change.action == Action::Adopt => {
@@ -327,8 +328,9 @@ impl<C> Engine<'_, C> {
         if names.is_empty() {
             return Ok(());
         }
-        // The token of a step follows from where it starts and where it goes, so that a repeated step is the same call.
-        let purpose = format!("update\n{}\n{}", seen.spec, target.spec);
+        // Within a run a repeated step is the same call. Another run's is not: who changes a value there and back again
+        // would otherwise get the answer of the first time.
+        let purpose = format!("update\n{}\n{}\n{}", target.since, seen.spec, target.spec);
         let step_token = token(&self.stack, &target.owner.address, target.owner.generation, &purpose);
         let creation = target.creation(step_token);
         let step = JsonStep { id, wanted: &target.spec, seen: &seen.spec, changed: names, creation: &creation };
@@ -379,6 +381,8 @@ pub(crate) struct Target<'a, C: 'static> {
     depends_on: BTreeSet<Address>,
     owner: Owner,
     tags: Tags,
+    /// The state's serial when this began.
+    since: u64,
 }
 
 impl<C> Target<'_, C> {

@@ -320,6 +320,37 @@ mod tests {
     }
 
     #[test]
+    fn the_same_name_again_is_no_earlier_one() {
+        let mut state = state();
+        for generation in [0, 1] {
+            state.begin_create(&address(), intent(generation));
+            state.created(&address(), Id::new("name"));
+        }
+        assert!(state.resources[&address()].deposed.is_empty());
+    }
+
+    #[test]
+    fn what_vanished_is_not_deposed() {
+        let mut state = state();
+        state.begin_create(&address(), intent(0));
+        state.created(&address(), Id::new("old"));
+        state.vanished(&address());
+        state.begin_create(&address(), intent(1));
+        assert!(state.resources[&address()].deposed.is_empty());
+    }
+
+    #[test]
+    fn what_is_discovered_is_known_with_all_its_generations() {
+        let mut state = state();
+        let found = |generation, id| Deposed { generation, id: Id::new(id), depends_on: BTreeSet::new() };
+        state.discover(&address(), "x.y", vec![found(3, "new"), found(1, "old")]);
+        let resource = &state.resources[&address()];
+        assert_eq!((resource.generation, &resource.id), (3, &Some(Id::new("new"))));
+        assert_eq!(resource.deposed[0].id, Id::new("old"));
+        assert_eq!(state.next_generation(&address()), 4);
+    }
+
+    #[test]
     fn what_is_deposed_outlives_the_newer_one() {
         let mut state = state();
         state.begin_create(&address(), intent(0));

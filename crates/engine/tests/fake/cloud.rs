@@ -386,7 +386,8 @@ impl World {
         }
         let lag = self.lag;
         let object = self.get(facts.kind, id)?;
-        object.before = Some((Instant::now() + lag, object.spec.clone()));
+        let ready_at = Instant::now() + Duration::from_secs(facts.changing);
+        object.before = Some((ready_at + lag, object.spec.clone()));
         for field in changed {
             let value = match (facts.stepwise == Some(*field), object.spec[*field].as_u64(), wanted[*field].as_u64()) {
                 (true, Some(from), Some(to)) if from < to => Json::from(from + 1),
@@ -396,7 +397,7 @@ impl World {
             object.spec.insert((*field).to_owned(), value);
         }
         object.revision += 1;
-        object.ready_at = Instant::now() + Duration::from_secs(facts.changing);
+        object.ready_at = ready_at;
         Ok(())
     }
 
