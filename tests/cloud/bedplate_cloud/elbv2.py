@@ -237,3 +237,32 @@ def delete(call: Call) -> Document:
 
     clock.later(settings.durations["load-balancer.linger"], release)
     return answer
+
+
+# What an ARN is of, and the error for one that does not exist.
+MISSING = {
+    "loadbalancer": "LoadBalancerNotFound",
+    "targetgroup": "TargetGroupNotFound",
+    "listener": "ListenerNotFound",
+    "listener-rule": "RuleNotFound",
+}
+
+
+def alive(region: str) -> list[str]:
+    """The ARNs of a region's load balancers, target groups, listeners and rules."""
+    elb = elbv2_backends[settings.ACCOUNT][region]
+    listeners = {arn: one for balancer in elb.load_balancers.values() for arn, one in balancer.listeners.items()}
+    rules = [arn for one in listeners.values() for arn in one.rules]
+    return [*elb.load_balancers, *elb.target_groups, *listeners, *rules]
+
+
+@checks("elbv2:DescribeTags")
+def describe_tags(call: Call) -> None:
+    """Up to twenty resources, which all exist."""
+    arns, known = call.params.get("ResourceArns") or [], alive(call.region)
+    if len(arns) > 20:
+        raise AwsError("ValidationError", "Cannot have more than 20 resource ARNs in a request.")
+    for arn in arns:
+        if arn not in known:
+            code = MISSING.get(arn.partition("/")[0].rpartition(":")[2], "ValidationError")
+            raise AwsError(code, f"'{arn}' was not found.")

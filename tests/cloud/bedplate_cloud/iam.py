@@ -90,11 +90,27 @@ DOCUMENTS = ("AssumeRolePolicyDocument", "PolicyDocument", "Document")
     "iam:GetRolePolicy",
     "iam:GetPolicyVersion",
     "iam:ListPolicyVersions",
-    "iam:GetAccountAuthorizationDetails",
 )
 def with_documents(call: Call) -> dict[str, Any]:
     """IAM answers policy documents URL-encoded; moto encodes some of them."""
     return encoded(call.forward())
+
+
+FILTERS = ("User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy")
+
+
+@handles("iam:GetAccountAuthorizationDetails")
+def account_details(call: Call) -> dict[str, Any]:
+    """Everything of the kinds asked for; of the policies moto leaves out name and id."""
+    for one in call.params.get("Filter") or []:
+        if one not in FILTERS:
+            message = f"1 validation error detected: Value '{one}' at 'filter' must be one of {', '.join(FILTERS)}"
+            raise AwsError("ValidationError", message)
+    answer = encoded(call.forward())
+    for row in answer["Policies"]:
+        kept = backend().managed_policies[row["Arn"]]
+        row |= {"PolicyName": kept.name, "PolicyId": kept.id}
+    return answer
 
 
 def encoded(value: Any) -> Any:

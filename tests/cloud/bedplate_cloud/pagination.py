@@ -20,9 +20,31 @@ from .wire import Target
 if TYPE_CHECKING:
     from .gateway import Call
 
-# Page sizes of the services that page even when the caller asks for nothing.
-DEFAULT_SIZES = {"iam": 100, "kms": 100, "eks": 100, "logs": 50, "elasticache": 100, "rds": 100, "budgets": 100}
-SERVICES = {"ec2", "iam", "kms", "eks", "logs", "elasticache", "rds", "budgets"}
+# Page sizes of the services that page even when the caller asks for nothing. Where the documentation has a smaller
+# page for one operation, it stands beside its name.
+DEFAULT_SIZES = {
+    "iam": 100,
+    "kms": 100,
+    "eks": 100,
+    "logs": 50,
+    "elasticache": 100,
+    "rds": 100,
+    "budgets": 100,
+    "secretsmanager": 100,
+    "sns": 100,
+    "cloudwatch": 50,
+    "cloudwatch:ListDashboards": 1000,
+    "application-autoscaling": 50,
+    "autoscaling": 50,
+    "elbv2": 400,
+    "ce": 100,
+    "dynamodb:ListTagsOfResource": 10,
+    "service-quotas": 100,
+    "pricing": 100,
+    "savingsplans": 1000,
+    "bcm-data-exports": 100,
+}
+SERVICES = {"ec2", "dynamodb"} | {name for name in DEFAULT_SIZES if ":" not in name}
 INVALID_TOKEN = {
     "ec2": ("InvalidNextToken", "The token is not valid."),
     "iam": ("ValidationError", "Invalid Marker."),
@@ -32,9 +54,30 @@ INVALID_TOKEN = {
     "rds": ("InvalidParameterValue", "Invalid Marker."),
     "budgets": ("InvalidNextTokenException", "The token is not valid."),
     "logs": ("InvalidParameterException", "The specified nextToken is invalid."),
+    "secretsmanager": ("InvalidNextTokenException", "The NextToken value is invalid."),
+    "sns": ("InvalidParameter", "Invalid parameter: NextToken"),
+    "cloudwatch": ("InvalidNextToken", "The next token specified is invalid."),
+    "application-autoscaling": ("InvalidNextTokenException", "The next token supplied is invalid."),
+    "autoscaling": ("InvalidNextToken", "The NextToken value is not valid."),
+    "elbv2": ("ValidationError", "The marker is not valid."),
+    "ce": ("InvalidNextTokenException", "The pagination token is invalid."),
+    "dynamodb": ("ValidationException", "The NextToken is not valid."),
+    "service-quotas": ("InvalidPaginationTokenException", "Invalid input."),
+    "pricing": ("InvalidNextTokenException", "The pagination token is invalid."),
+    "savingsplans": ("ValidationException", "The token is not valid."),
+    "bcm-data-exports": ("ValidationException", "The token is not valid."),
 }
-# Operations whose paginator has a token but no list worth cutting.
-SKIPPED = {"ec2:DescribeSpotFleetInstances", "ec2:DescribeSpotFleetRequestHistory"}
+# Operations whose paginator has a token but no list worth cutting, and those that moto cuts itself.
+SKIPPED = {
+    "ec2:DescribeSpotFleetInstances",
+    "ec2:DescribeSpotFleetRequestHistory",
+    "cloudwatch:GetMetricData",
+    "cloudwatch:ListMetrics",
+    "dynamodb:ListTables",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "dynamodb:ListBackups",
+}
 
 
 @cache
@@ -43,13 +86,18 @@ def _models(service: str) -> dict[str, Any]:
     return loader.load_service_model(service, "paginators-1")["pagination"]
 
 
-def _model(target: Target) -> dict[str, Any] | None:
-    if target.service not in SERVICES or target.name in SKIPPED:
+def pages(service: str, name: str) -> dict[str, Any] | None:
+    """The paginator of an operation whose answers are cut here."""
+    if service not in SERVICES or name in SKIPPED:
         return None
-    model = _models(target.service).get(target.operation)
+    model = _models(service).get(name.partition(":")[2])
     if model is None or not isinstance(model["input_token"], str):
         return None
     return model
+
+
+def _model(target: Target) -> dict[str, Any] | None:
+    return pages(target.service, target.name)
 
 
 def applies(target: Target) -> bool:
@@ -58,7 +106,11 @@ def applies(target: Target) -> bool:
     if model is None:
         return False
     asked = model.get("limit_key") in target.params or model["input_token"] in target.params
-    return asked or target.service in DEFAULT_SIZES
+    return asked or _default_size(target) is not None
+
+
+def _default_size(target: Target) -> int | None:
+    return DEFAULT_SIZES.get(target.name, DEFAULT_SIZES.get(target.service))
 
 
 def paged(call: "Call", produce: Handler) -> dict[str, Any]:
@@ -82,7 +134,7 @@ def _position(call: "Call", model: dict[str, Any]) -> tuple[int, int | None]:
     if service == "ec2" and limit is not None:
         _check_limit(call, model, int(limit))
     start = _offset(token, call.target) if token else 0
-    size = int(limit) if limit else DEFAULT_SIZES.get(service)
+    size = int(limit) if limit else _default_size(call.target)
     # The smaller page is always allowed: AWS may return fewer results than asked for.
     if settings.page_size and size:
         size = min(size, settings.page_size)

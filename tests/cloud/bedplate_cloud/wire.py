@@ -108,13 +108,15 @@ def signing_scope(environ: dict[str, Any]) -> tuple[str, str]:
 
 def route(service: str, region: str, environ: dict[str, Any], body: bytes) -> Target:
     """Match the request against the service's model and parse its parameters."""
+    from . import pagination
+
     model = get_service_model(service)
     request = Request(dict(environ, **{"wsgi.input": io.BytesIO(body)}))
     operation, url_params = get_service_router(service).match(request)
     protocol = determine_request_protocol(model, request.content_type)
     params: dict[str, Any] = {}
     name = f"{service}:{operation.name}"
-    if service in PARSED or name in registry.HANDLERS or name in registry.CHECKS:
+    if service in PARSED or name in registry.HANDLERS or name in registry.CHECKS or pagination.pages(service, name):
         parser = PROTOCOL_PARSERS[protocol](operation)
         params = parser.parse(
             {

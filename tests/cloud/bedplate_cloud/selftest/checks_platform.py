@@ -393,6 +393,15 @@ def balancer_attributes(cloud: Cloud) -> None:
     elb.delete_load_balancer(LoadBalancerArn=arn)
 
 
+@row("balancer-tags")
+def balancer_tags(cloud: Cloud) -> None:
+    elb = cloud.client("elbv2")
+    arn = make_balancer(cloud, Network(cloud))["LoadBalancerArn"]
+    assert [one["ResourceArn"] for one in elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]] == [arn]
+    fails("LoadBalancerNotFound", lambda: elb.describe_tags(ResourceArns=[arn, arn[:-4] + "0000"]))
+    fails("ValidationError", lambda: elb.describe_tags(ResourceArns=[arn] * 21))
+
+
 @row("node-groups-attach")
 def node_groups_attach(cloud: Cloud) -> None:
     eks, scaling, net, name = cloud.client("eks"), cloud.client("autoscaling"), Network(cloud), fresh("cluster")

@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from .harness import ACCOUNT, REGION, Cloud, fails, fresh, make_role, row, trust
+from .harness import ACCOUNT, REGION, Cloud, fails, fresh, make_role, row, tags, trust
 
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 
@@ -300,3 +300,77 @@ def trust_anyone(cloud: Cloud) -> None:
     for region in (REGION, "eu-central-1"):
         assert cloud.client("sts", region).get_caller_identity()["Account"] == ACCOUNT
     assert trust("ec2.amazonaws.com")
+
+
+@row("tagging-resources")
+def tagging_resources(cloud: Cloud) -> None:
+    api, ec2, iam = cloud.client("resourcegroupstaggingapi"), cloud.client("ec2"), cloud.client("iam")
+    mark = fresh("mark")
+    filters = [{"Key": "Mark", "Values": [mark]}]
+    kinds = lambda **more: {
+        one["ResourceARN"].split(":", 5)[2] + ":" + one["ResourceARN"].split(":", 5)[5].split("/")[0]
+        for one in api.get_resources(TagFilters=filters, **more)["ResourceTagMappingList"]
+    }
+    vpc = ec2.create_vpc(CidrBlock="10.60.0.0/16", TagSpecifications=tags("vpc", Mark=mark))["Vpc"]["VpcId"]
+    for _ in range(3):
+        ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", Mark=mark))
+    pairs = [{"Key": "Mark", "Value": mark}]
+    iam.create_role(RoleName=fresh("role"), AssumeRolePolicyDocument=trust("ec2.amazonaws.com"), Tags=pairs)
+    iam.create_policy(PolicyName=fresh("policy"), PolicyDocument=policy({}), Tags=pairs)
+    iam_kinds = {one for one in kinds() if one.startswith("iam")}
+    assert iam_kinds == {"iam:policy"}, "roles are not in it"
+    assert {"ec2:vpc", "ec2:elastic-ip"} <= kinds()
+    assert kinds(ResourceTypeFilters=["ec2:elastic-ip"]) == {"ec2:elastic-ip"}
+    assert kinds(ResourceTypeFilters=["s3"]) == set()
+    first = api.get_resources(TagFilters=filters, ResourcesPerPage=2)
+    assert len(first["ResourceTagMappingList"]) == 2 and first["PaginationToken"]
+    pages = list(api.get_paginator("get_resources").paginate(TagFilters=filters, ResourcesPerPage=2))
+    found = [one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"]]
+    assert len(found) == len(set(found)) == 5
+    arn = f"arn:aws:ec2:{REGION}:{ACCOUNT}:vpc/{vpc}"
+    assert [one["ResourceARN"] for one in api.get_resources(ResourceARNList=[arn])["ResourceTagMappingList"]] == [arn]
+    fails("InvalidParameterException", lambda: api.get_resources(ResourceARNList=[arn], TagFilters=filters))
+    fails("InvalidParameterException", lambda: api.get_resources(ResourcesPerPage=101))
+    fails("PaginationTokenExpiredException", lambda: api.get_resources(PaginationToken="nonsense"))
+    fails("InvalidParameterException", lambda: api.tag_resources(ResourceARNList=[arn], Tags={"aws:x": "y"}))
+    unknown = arn[:-4] + "0000"
+    assert list(api.tag_resources(ResourceARNList=[arn, unknown], Tags={"a": "b"})["FailedResourcesMap"]) == [unknown]
+    assert {"Key": "a", "Value": "b"} in ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
+    api.untag_resources(ResourceARNList=[arn], TagKeys=["a", "Mark"])
+    assert kinds(ResourceTypeFilters=["ec2:vpc"]) == set()
+    assert mark in api.get_tag_values(Key="Mark")["TagValues"]
+
+
+@row("iam-details")
+def iam_details(cloud: Cloud) -> None:
+    iam = cloud.client("iam")
+    arn = iam.create_policy(PolicyName=fresh("policy"), PolicyDocument=policy({}))["Policy"]["Arn"]
+    found = iam.get_account_authorization_details(Filter=["LocalManagedPolicy"])
+    mine = next(one for one in found["Policies"] if one["Arn"] == arn)
+    assert mine["PolicyName"] == arn.rpartition("/")[2] and mine["PolicyId"] and not found["RoleDetailList"]
+    fails("ValidationError", lambda: iam.get_account_authorization_details(Filter=["role"]))
+
+
+@row("pages-more")
+def pages_more(_: Cloud) -> None:
+    with Cloud("--page-size", "2") as small:
+        cloudwatch, sns, secrets = small.client("cloudwatch"), small.client("sns"), small.client("secretsmanager")
+        for number in range(3):
+            name = f"page-{number}"
+            sns.create_topic(Name=name)
+            secrets.create_secret(Name=name, SecretString="x")
+            cloudwatch.put_metric_alarm(
+                AlarmName=name,
+                Namespace="n",
+                MetricName="m",
+                Statistic="Sum",
+                Period=60,
+                EvaluationPeriods=1,
+                Threshold=1,
+                ComparisonOperator="GreaterThanThreshold",
+            )
+        sizes = lambda client, operation, key: [len(one[key]) for one in client.get_paginator(operation).paginate()]
+        assert sizes(cloudwatch, "describe_alarms", "MetricAlarms") == [2, 1]
+        assert sizes(sns, "list_topics", "Topics") == [2, 1]
+        assert sizes(secrets, "list_secrets", "SecretList") == [2, 1]
+        fails("InvalidNextToken", lambda: cloudwatch.describe_alarms(NextToken="nonsense"))
