@@ -12,6 +12,7 @@ mod demo;
 mod figures;
 mod localstack;
 mod process;
+mod prove;
 mod python;
 mod test;
 
@@ -33,6 +34,8 @@ enum Task {
     Demo(demo::Args),
     /// Counts the API calls of the main job and writes docs/figures.md
     Figures,
+    /// Cuts runs off at every instant and proves that the next one converges
+    Prove(prove::Args),
     /// Checks and tests everything, and ends with the line "N passed, N failed, N skipped"
     Test(test::Args),
 }
@@ -69,6 +72,7 @@ fn main() -> Result<ExitCode> {
         Task::Localstack(args) => localstack::run(&workspace, &args),
         Task::Demo(args) => demo::run(&workspace, &args),
         Task::Figures => figures::run(&workspace),
+        Task::Prove(args) => prove::run(&workspace, &args),
         Task::Test(args) => test::run(&workspace, &args),
     }
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     net::{Ipv4Addr, TcpListener},
     os::unix::process::CommandExt,
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -103,6 +103,15 @@ impl Running {
     pub(crate) fn start(command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         command.spawn().map(Self).with_context(|| cannot_start(command))
+    }
+
+    /// The same for a process whose children and grandchildren end with their standard input, which is open as long as the
+    /// second value lives.
+    pub(crate) fn start_alive(command: &mut Command) -> Result<(Self, ChildStdin)> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().with_context(|| cannot_start(command))?;
+        let input = child.stdin.take().context("standard input is not piped")?;
+        Ok((Self(child), input))
     }
 
     fn stdout(&mut self) -> Result<ChildStdout> {

@@ -15,7 +15,7 @@ use fs_err as fs;
 use crate::{
     Workspace, cloud,
     process::{self, say},
-    python,
+    prove, python,
 };
 
 #[derive(clap::Args)]
@@ -42,12 +42,14 @@ enum Part {
     Rust,
     /// The local cloud's own tests
     Cloud,
+    /// A sample of `cargo xtask prove`
+    Prove,
     /// Licences, advisories and sources of dependencies
     Deny,
 }
 
 impl Part {
-    const ALL: [Self; 5] = [Self::Fmt, Self::Clippy, Self::Rust, Self::Cloud, Self::Deny];
+    const ALL: [Self; 6] = [Self::Fmt, Self::Clippy, Self::Rust, Self::Cloud, Self::Prove, Self::Deny];
 
     fn is_lint(self) -> bool {
         matches!(self, Self::Fmt | Self::Clippy | Self::Deny)
@@ -59,6 +61,7 @@ impl Part {
             Self::Clippy => "clippy",
             Self::Rust => "Rust tests",
             Self::Cloud => "local cloud's own tests",
+            Self::Prove => "killed runs",
             Self::Deny => "cargo-deny",
         }
     }
@@ -197,6 +200,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
             }
             Part::Rust => rust(workspace, python.as_deref(), &args.args),
             Part::Cloud => cloud(workspace, python.as_deref()),
+            Part::Prove => proof(workspace, python.as_deref()),
             Part::Deny => deny(workspace),
         });
     }
@@ -314,6 +318,13 @@ fn cloud(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
         found.is_none()
     })?;
     Ok(totals.map_or_else(|| Totals::of(status), |totals| totals.or_failed(status)))
+}
+
+fn proof(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
+    let Some(python) = python else { return Ok(skipped("the set-up failed")) };
+    process::run(process::cargo(workspace).args(["build", "--workspace", "--bins", "--tests"]), "building")?;
+    let (passed, failed) = prove::sample(workspace, python)?;
+    Ok(Totals { passed, failed, skipped: 0 })
 }
 
 fn skipped(why: &str) -> Totals {

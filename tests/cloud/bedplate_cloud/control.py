@@ -1,9 +1,11 @@
 """The control API under `/_cloud/`: what tests ask of the cloud itself."""
 
 import json
+import os
+from pathlib import Path
 from typing import Any
 
-from . import calls, clock, registry
+from . import calls, clock, moments, registry, snapshots
 from .wire import Response
 
 
@@ -69,6 +71,31 @@ def _confirm(document: dict[str, Any]) -> Any:
     return sns.confirm(document)
 
 
+def _snapshot(document: dict[str, Any]) -> Any:
+    return {"taken": snapshots.take(Path(document["folder"]), Path(document["disk"]))}
+
+
+def _record(document: dict[str, Any]) -> Any:
+    paths = {key: Path(document.pop(key)) for key in ("folder", "disk")}
+    moments.begin(moments.Recording(**paths, **document))
+    return {}
+
+
+def _kill(document: dict[str, Any]) -> Any:
+    signals = [int(one) for one in document["signals"]]
+    where = (document["operation"], int(document["nth"]), document["when"])
+    moments.begin(moments.Kill(int(document["pid"]), signals, *where, Path(document["disk"])))
+    return {}
+
+
+def _end_moments(_: dict[str, Any]) -> Any:
+    return {"killed": moments.end()}
+
+
+def _leave(_: dict[str, Any]) -> Any:
+    os._exit(0)
+
+
 ROUTES = {
     ("GET", "/_cloud/calls"): _calls,
     ("POST", "/_cloud/reset-calls"): _reset_calls,
@@ -77,4 +104,9 @@ ROUTES = {
     ("POST", "/_cloud/fault"): _fault,
     ("POST", "/_cloud/advance"): _advance,
     ("POST", "/_cloud/confirm"): _confirm,
+    ("POST", "/_cloud/snapshot"): _snapshot,
+    ("POST", "/_cloud/record"): _record,
+    ("POST", "/_cloud/kill"): _kill,
+    ("POST", "/_cloud/end-moments"): _end_moments,
+    ("POST", "/_cloud/leave"): _leave,
 }

@@ -3,12 +3,13 @@
 import logging
 import re
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from moto.backends import list_of_moto_modules
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from . import calls, clock, cloudwatch, control, pagination, registry, settings, tokens, wire
+from . import calls, clock, cloudwatch, control, moments, pagination, registry, settings, tokens, wire
 from .errors import Answered, AwsError
 from .wire import Response, Target
 
@@ -69,7 +70,7 @@ class Cloud:
         # Moto's backends are not safe for threads, and one call takes a few milliseconds: calls run one by one.
         self.lock = threading.RLock()
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         body = wire.read_body(environ)
         with self.lock:
             clock.run_due()
@@ -78,7 +79,7 @@ class Cloud:
         headers["Content-Length"] = str(len(response.body))
         start_response(f"{response.status} {_reason(response.status)}", [(k, str(v)) for k, v in headers.items()])
         # An answer to HEAD has a length but no body.
-        return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [response.body]
+        return _sent(b"" if environ["REQUEST_METHOD"] == "HEAD" else response.body, environ)
 
     def answer(self, environ: dict[str, Any], body: bytes) -> Response:
         """Answer one request, whatever happens inside."""
@@ -93,6 +94,8 @@ class Cloud:
         target = wire.identify(environ, body)
         try:
             return self.run(target, environ)
+        except moments.Killed:
+            return wire.error_response(target, AwsError("Killed", "Nobody is there to read this.", 500))
         except AwsError as error:
             log.debug("%s -> %s", target.name, error)
             return wire.error_response(target, error)
@@ -110,6 +113,7 @@ class Cloud:
 
     def run(self, target: Target, environ: dict[str, Any]) -> Response:
         """Count the call, let it fail if a test asked for that, then run it."""
+        nth = moments.before(target.name)
         calls.record(target.name)
         fault = calls.take_fault(target.name)
         if fault and fault.when == "before":
@@ -117,6 +121,8 @@ class Cloud:
         refuse_dry_run(target)
         refuse_region(target)
         response = wire.rooted(target, self.perform(target, environ))
+        moments.committed(target.name, nth)
+        environ["bedplate.call"] = target.name, nth
         if fault:
             raise fault.error
         return response
@@ -139,6 +145,13 @@ class Cloud:
         result = pagination.paged(call, handler or Call.forward)
         tokens.remember(target, result)
         return wire.serialize(target, result)
+
+
+def _sent(body: bytes, environ: dict[str, Any]) -> Iterator[bytes]:
+    """The body of an answer; WSGI asks for more when it is sent."""
+    yield body
+    if call := environ.get("bedplate.call"):
+        moments.answered(*call)
 
 
 def refuse_dry_run(target: Target) -> None:

@@ -18,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import calls, eks, settings
+from . import calls, eks, moments, settings, snapshots
 from .eks import Cluster
 from .kubernetes import Api, Object, Refused, answer
 from .registry import on_reset
@@ -141,6 +141,7 @@ class Handler(BaseHTTPRequestHandler):
             if url.path != "/version":
                 authenticate(self.server.cluster, self.headers.get("Authorization") or "")
             name = f"kubernetes:{_operation(self.command, url.path, query, self.headers.get('Content-Type') or '')}"
+            nth = moments.before(name)
             calls.record(name)
             fault = calls.take_fault(name)
             if fault and fault.when == "before":
@@ -151,13 +152,17 @@ class Handler(BaseHTTPRequestHandler):
                 content, agent = self.headers.get("Content-Type") or "", self.headers.get("User-Agent") or ""
                 status, found = answer(self.server.api, self.command, url.path, query, content, agent, body)
                 data = json.dumps(found).encode() if isinstance(found, dict) else None
+            moments.committed(name, nth)
             if fault:
                 raise Refused(fault.error.status, fault.error.code, fault.error.message)
+        except moments.Killed:
+            return
         except Refused as refused:
             self.send(refused.status, json.dumps(_status(refused)).encode())
             return
         if data is not None:
             self.send(status, data)
+            moments.answered(name, nth)
         else:
             self.stream(found)
 
@@ -288,6 +293,14 @@ def stop(cluster: Cluster) -> None:
 def _close(server: Server) -> None:
     server.shutdown()
     server.server_close()
+
+
+def running() -> list[Server]:
+    """Every cluster's API server."""
+    return list(_running.values())
+
+
+snapshots.clusters = running
 
 
 @on_reset

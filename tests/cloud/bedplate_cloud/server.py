@@ -7,6 +7,7 @@ import threading
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import ThreadedWSGIServer
 
+from . import snapshots
 from .gateway import Cloud
 
 
@@ -34,6 +35,7 @@ def serve(host: str, port: int) -> int:
 
     cloud = Cloud()
     server = Server(host, port, cloud, Handler)
+    snapshots.cloud, snapshots.server = cloud, server
     print(f"bedplate cloud ready: http://{host}:{server.server_port}", flush=True)
     # Moto prints remarks; whoever reads our output expects the one line above and nothing else.
     sys.stdout = open(os.devnull, "w")

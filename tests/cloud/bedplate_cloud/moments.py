@@ -1,0 +1,184 @@
+"""The moments of a call, for who proves what becomes of a client that is killed at one of them.
+
+`before` a call has arrived, when it is `committed` and not answered, when it is `answered`; `waiting` is before a call that
+only reads, and `written` is after the client wrote to its disk. At each the client can be killed, or a snapshot taken that
+is exactly what a kill at that instant leaves: what the cloud has and what the disk has. Calls that are under way then
+are lost with their connections, as they are for a dead client.
+"""
+
+import os
+import signal
+import threading
+import time
+import zlib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import calls, snapshots
+
+# Of each operation that only reads, so many calls are moments: a run that waits looks again and again.
+READS = 2
+# How often the disk is looked at, in seconds.
+PAUSE = 0.001
+
+
+@dataclass
+class Recording:
+    """Take a snapshot at the moments that are chosen, into folders that are named after them."""
+
+    folder: Path
+    disk: Path
+    # These, by name; where none is named, those whose hash with the seed lies between `low` and `high` per mille.
+    named: list[str] = field(default_factory=list)
+    seed: int = 0
+    low: int = 0
+    high: int = 1000
+    counts: Counter[str] = field(default_factory=Counter)
+    changes: int = 0
+    worlds: set[str] = field(default_factory=set)
+
+    def reached(self, operation: str, nth: int, when: str) -> bool:
+        """Take one, unless the cloud and the disk are as they were at an earlier one."""
+        if when == "answered":
+            return False  # The same as `committed`, for the cloud and for the disk.
+        world = f"{self.changes} {snapshots.digest(self.disk)}"
+        name = f"{operation}#{nth}:{when}"
+        if self.chosen(name) and (when in ("before", "committed") or world not in self.worlds or self.named):
+            snapshots.take(self.folder / name, self.disk)
+        self.worlds.add(world)
+        return False
+
+    def chosen(self, name: str) -> bool:
+        """Whether a moment is one of those to keep."""
+        if self.named:
+            return name in self.named
+        return self.low <= zlib.crc32(f"{self.seed} {name}".encode()) % 1000 < self.high
+
+
+@dataclass
+class Kill:
+    """Kill a process at one moment. The operation `*` is any that changes something."""
+
+    pid: int
+    signals: list[int]
+    operation: str
+    nth: int
+    when: str
+    disk: Path
+    counts: Counter[str] = field(default_factory=Counter)
+    changes: int = 0
+    done: bool = False
+
+    def reached(self, operation: str, nth: int, when: str) -> bool:
+        """Kill it, if this is the moment."""
+        if self.done or when != self.when:
+            return False
+        if self.operation == "*":
+            self.counts["*"] += 1
+            nth = self.counts["*"]
+        if nth != self.nth or self.operation not in ("*", operation):
+            return False
+        self.done = True
+        for number in self.signals:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                break
+        # The first Ctrl-C or SIGTERM ends nothing at once.
+        if self.signals not in ([signal.SIGINT], [signal.SIGTERM]):
+            _until_dead(self.pid)
+        return True
+
+
+class Killed(Exception):
+    """The client was killed before its call arrived."""
+
+
+_watcher: Recording | Kill | None = None
+
+
+def begin(watcher: Recording | Kill) -> None:
+    """From now on moments count."""
+    global _watcher
+    _watcher = watcher
+    threading.Thread(target=_watch_disk, args=(watcher,), daemon=True).start()
+
+
+def end() -> bool:
+    """They count no longer. Tells whether a kill was carried out."""
+    global _watcher
+    watcher, _watcher = _watcher, None
+    return isinstance(watcher, Kill) and watcher.done
+
+
+snapshots.woken.append(end)
+
+
+def before(operation: str) -> int:
+    """A call has not arrived yet. Returns which one of its operation it is."""
+    watcher = _watcher
+    if watcher is None:
+        return 0
+    changing = calls.is_mutating(operation)
+    if not changing and not watcher.changes:
+        return 0  # It still looks at what there is.
+    watcher.counts[operation] += 1
+    nth = watcher.counts[operation]
+    if changing or nth <= READS:
+        if watcher.reached(operation, nth, "before" if changing else "waiting"):
+            raise Killed
+    return nth
+
+
+def committed(operation: str, nth: int) -> None:
+    """It has happened and is not answered yet."""
+    watcher = _watcher
+    if watcher is not None and nth and calls.is_mutating(operation):
+        watcher.changes += 1
+        watcher.reached(operation, nth, "committed")
+
+
+def answered(operation: str, nth: int) -> None:
+    """The answer is sent."""
+    watcher = _watcher
+    if watcher is not None and nth and calls.is_mutating(operation):
+        watcher.reached(operation, nth, "answered")
+
+
+def _watch_disk(watcher: Recording | Kill) -> None:
+    """See every change of the client's disk."""
+    last, nth = _stamps(watcher.disk), 0
+    while _watcher is watcher:
+        time.sleep(PAUSE)
+        stamps = _stamps(watcher.disk)
+        if stamps != last:
+            last, nth = stamps, nth + 1
+            with snapshots.cloud.lock:
+                watcher.reached("disk", nth, "written")
+
+
+def _stamps(disk: Path) -> list[tuple[str, int, int]]:
+    found = []
+    for entry in os.scandir(disk) if disk.is_dir() else ():
+        try:
+            status = entry.stat()
+        except FileNotFoundError:
+            continue
+        # What is being written, and the lock, say nothing of the platform yet.
+        if entry.name.endswith((".json", ".backup")):
+            found.append((entry.name, status.st_ino, status.st_mtime_ns))
+    return sorted(found)
+
+
+def _until_dead(pid: int) -> None:
+    """Wait until a killed process runs no more, so that nothing of it comes after the moment."""
+    for _ in range(2000):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if file.read().rpartition(")")[2].split()[0] in "ZX":
+                    return
+        except FileNotFoundError:
+            return
+        time.sleep(PAUSE)

@@ -1,0 +1,126 @@
+"""Snapshots: what the cloud and its client's disk hold at one instant, to go back to as often as one likes.
+
+A snapshot is a fork of this process that sleeps. To restore it is to fork it once more; that process answers at the same
+addresses, which are in what the client has recorded. So only one may answer at a time: `/_cloud/leave` ends the one
+before it. All of them end when the standard input of the first one is closed.
+"""
+
+import gc
+import hashlib
+import os
+import select
+import shutil
+import signal
+import stat
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from . import clock
+
+# The HTTP server and the application behind it, once there are any.
+server: Any = None
+cloud: Any = None
+# The API servers of the clusters there are.
+clusters: Callable[[], list[Any]] = list
+# What a restored cloud does first.
+woken: list[Callable[[], object]] = []
+
+
+def take(folder: Path, disk: Path) -> bool:
+    """Keep this instant in a folder: `disk` is copied into it, and a byte written to its `restore` restores it.
+
+    False when the folder is there already: another thread was faster.
+    """
+    with ExitStack() as held:
+        # Nothing else happens meanwhile, and no lock is held by a thread that the fork leaves behind.
+        held.enter_context(cloud.lock)
+        for one in clusters():
+            held.enter_context(one.api.lock)
+        if folder.exists():
+            return False
+        folder.mkdir(parents=True)
+        copy_disk(disk, folder / "disk")
+        os.mkfifo(folder / "restore")
+        instant = clock.now()
+        # The collector writes into every object it looks at, and what is written no longer shares its memory.
+        gc.freeze()
+        if os.fork() == 0:
+            try:
+                _sleep(folder / "restore", instant)
+            finally:
+                os._exit(1)
+    return True
+
+
+def copy_disk(disk: Path, to: Path) -> None:
+    """Copy a flat folder in which files come and go."""
+    to.mkdir()
+    for entry in os.scandir(disk) if disk.is_dir() else ():
+        try:
+            shutil.copyfile(entry.path, to / entry.name)
+        except FileNotFoundError:
+            pass
+
+
+def digest(disk: Path) -> str:
+    """A hash of what a flat folder holds."""
+    total = hashlib.sha256()
+    for path in sorted(disk.iterdir()) if disk.is_dir() else ():
+        try:
+            total.update(path.name.encode() + b"\0" + path.read_bytes())
+        except FileNotFoundError:
+            pass
+    return total.hexdigest()
+
+
+def _sleep(door: Path, instant: float) -> None:
+    _hang_up()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    # Open for writing too, so that it does not end with the first who restores.
+    restore = os.open(door, os.O_RDWR)
+    while True:
+        ready, _, _ = select.select([restore, 0], [], [])
+        if 0 in ready:
+            os._exit(0)
+        os.read(restore, 1)
+        if os.fork() == 0:
+            os.close(restore)
+            _wake(instant)
+            os._exit(0)
+
+
+def _hang_up() -> None:
+    """Close the connections, which belong to the process that goes on; keep what listens."""
+    listening = {server.fileno(), *(one.fileno() for one in clusters())}
+    null = os.open(os.devnull, os.O_RDWR)
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        try:
+            connection = number > 2 and number not in listening and stat.S_ISSOCK(os.fstat(number).st_mode)
+        except OSError:
+            continue
+        if connection:
+            # Not just closed: some object still believes to own the number and will close it one day.
+            os.dup2(null, number)
+
+
+def _wake(instant: float) -> None:
+    """Go on from the instant, answering at the same addresses."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    clock.advance(instant - clock.now())
+    cloud.lock = threading.RLock()
+    for action in woken:
+        action()
+    for one in clusters():
+        one.api.lock = threading.RLock()
+        threading.Thread(target=one.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True).start()
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    server.serve_forever(poll_interval=0.1)
+
+
+def _end_with_input() -> None:
+    os.read(0, 1)
+    os._exit(0)

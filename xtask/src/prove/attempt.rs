@@ -1,0 +1,157 @@
+//! Cuts off one kind of run at several points, each time from the same beginning, and judges what the run after it leaves.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, ensure};
+use fs_err as fs;
+
+use super::{
+    control::{Choice, Cloud},
+    judge::{Undisturbed, Verdict},
+    point::{Point, Signal, kills},
+    scenario::{Client, Scenario},
+};
+use crate::Workspace;
+
+/// The snapshot of what is there before the run.
+const START: &str = "start";
+
+/// What is tried in one cloud.
+#[derive(Clone, Debug)]
+pub(super) struct Unit {
+    pub(super) scenario: Scenario,
+    pub(super) tries: Tries,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Tries {
+    /// Moments of one undisturbed run, and what becomes of them when the state file is lost.
+    Moments(Choice),
+    /// These points.
+    Points(Vec<Point>),
+}
+
+/// Where to work, and with what.
+pub(super) struct Place<'a> {
+    pub(super) workspace: &'a Workspace,
+    pub(super) python: &'a Path,
+    /// A folder for this unit alone.
+    pub(super) folder: PathBuf,
+    /// Where what shows a failure is kept.
+    pub(super) failures: PathBuf,
+    pub(super) seed: u64,
+}
+
+/// Tries all of it, and tells each result at once.
+pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)) -> Result<()> {
+    if place.folder.exists() {
+        fs::remove_dir_all(&place.folder)?;
+    }
+    let client = Client { workspace: place.workspace, scenario: unit.scenario, folder: place.folder.join("client") };
+    fs::create_dir_all(client.disk())?;
+    let snapshots = place.folder.join("snapshots");
+    fs::create_dir_all(&snapshots)?;
+    let cloud = Cloud::start(place.workspace, place.python, &[], snapshots, client.disk())?;
+
+    client.prepare(&cloud.endpoint)?;
+    cloud.snapshot(START)?;
+    let (choice, given) = match &unit.tries {
+        Tries::Moments(choice) => (Some(choice.clone()), Vec::new()),
+        Tries::Points(points) => {
+            let moments = points.iter().filter_map(|point| match point {
+                Point::Moment { moment, .. } => Some(moment.clone()),
+                Point::Signal(..) => None,
+            });
+            let moments: Vec<String> = moments.collect();
+            ((!moments.is_empty()).then_some(Choice::Named(moments)), points.clone())
+        }
+    };
+    let before = cloud.changes()?;
+    if let Some(choice) = &choice {
+        cloud.record(choice)?;
+    }
+    let ended = client.go(&cloud.endpoint, |_| Ok(()))?;
+    ensure!(ended.status.success(), "the undisturbed run failed:\n{}", ended.output);
+    cloud.end_moments()?;
+    let undisturbed =
+        Undisturbed { changes: cloud.changes()? - before, inventory: cloud.inventory()?, state: client.state() };
+
+    let points = match unit.tries {
+        Tries::Points(_) => given,
+        Tries::Moments(_) => cloud.kept()?.into_iter().flat_map(of_moment).collect(),
+    };
+    let bench = Bench { place, client, cloud, undisturbed };
+    for point in &points {
+        tell(point, bench.attempt(point)?);
+    }
+    Ok(())
+}
+
+/// A moment, and the same one without the state file where that is not the same as another one without it.
+fn of_moment(moment: String) -> Vec<Point> {
+    let lost = moment.ends_with(":committed").then(|| Point::Moment { moment: moment.clone(), state_lost: true });
+    [Point::Moment { moment, state_lost: false }].into_iter().chain(lost).collect()
+}
+
+struct Bench<'a> {
+    place: &'a Place<'a>,
+    client: Client<'a>,
+    cloud: Cloud,
+    undisturbed: Undisturbed,
+}
+
+impl Bench<'_> {
+    fn attempt(&self, point: &Point) -> Result<Verdict> {
+        let mut logs = Vec::new();
+        match point {
+            Point::Moment { moment, state_lost } => {
+                self.cloud.restore(moment)?;
+                if *state_lost {
+                    self.lose_state()?;
+                }
+            }
+            Point::Signal(signal, number) => {
+                self.cloud.restore(START)?;
+                for kill in kills(*signal, *number, self.place.seed, self.undisturbed.changes) {
+                    let ended = self.client.go(&self.cloud.endpoint, |process| self.cloud.kill(process, &kill))?;
+                    let killed = self.cloud.end_moments()?;
+                    logs.push((format!("{kill:?}, killed: {killed}"), ended.output));
+                }
+                if *signal == Signal::Lost {
+                    self.lose_state()?;
+                }
+            }
+        }
+        let cut_off = self.client.state();
+
+        // Without any help.
+        let mut verdict = Verdict::default();
+        let endpoint = &self.cloud.endpoint;
+        let ended = self.client.go(endpoint, |_| Ok(()))?;
+        if !ended.status.success() {
+            verdict.prompted = ended.status.code() == Some(3);
+            verdict.problems.push(format!("the next run ended with {}", ended.status));
+        }
+        logs.push(("the next run".to_owned(), ended.output));
+        let (nothing, output) = self.client.nothing_left(endpoint, || self.cloud.changes())?;
+        if !nothing {
+            verdict.problems.push("something is left to do".to_owned());
+        }
+        logs.push(("what is left to do".to_owned(), output));
+        verdict.compare(&self.undisturbed, &self.cloud.inventory()?, &self.client.state());
+        if !verdict.converged() {
+            let folder = self.place.failures.join(format!("{}:{point}", self.client.scenario.name));
+            fs::create_dir_all(&folder)?;
+            fs::write(folder.join("state-when-cut-off.json"), cut_off)?;
+            fs::write(folder.join("state-afterwards.json"), self.client.state())?;
+            let text: String = logs.iter().map(|(title, log)| format!("=== {title}\n{log}\n")).collect();
+            fs::write(folder.join("log"), format!("{}\n\n{text}", verdict.problems.join("\n")))?;
+        }
+        Ok(verdict)
+    }
+
+    fn lose_state(&self) -> Result<()> {
+        fs::remove_dir_all(self.client.disk())?;
+        Ok(fs::create_dir_all(self.client.disk())?)
+    }
+}

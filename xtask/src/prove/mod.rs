@@ -1,0 +1,155 @@
+//! `cargo xtask prove`: a run that is killed at any instant is finished by the next one.
+//!
+//! The local cloud is the judge. While one undisturbed run goes on it keeps a snapshot of itself and of the state file at
+//! every call that changes something, before the call arrives and when it is committed, at every save of the state, and at
+//! looks in between: together they are what a kill at that instant leaves. Each is gone back to, the same command is run
+//! again, and the account has to be what the undisturbed run left. Real kills, at moments drawn from a seed, show that
+//! the snapshots are like the real thing. Nothing is ever cleaned up.
+
+use std::{
+    collections::VecDeque,
+    path::Path,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+    thread,
+    time::Instant,
+};
+
+use anyhow::{Context, Result};
+use fs_err as fs;
+
+use crate::{
+    Workspace,
+    process::{self, say},
+    python,
+};
+
+mod attempt;
+mod control;
+mod judge;
+mod point;
+mod report;
+mod scenario;
+
+use attempt::{Place, Tries, Unit};
+use control::Choice;
+use point::{Point, Signal};
+use report::Report;
+use scenario::SCENARIOS;
+
+const FOLDER: &str = "target/prove";
+
+/// How many real kills of each kind there are in each scenario.
+const REAL: [(Signal, u64); 4] = [(Signal::Kill, 20), (Signal::Other, 12), (Signal::Double, 12), (Signal::Lost, 6)];
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Try this point only, as a failure names it: `bootstrap:ec2:CreateVpc#1:committed` (may be given several times), or
+    /// everything of one scenario: `bootstrap`
+    #[arg(long, value_name = "POINT")]
+    only: Vec<String>,
+    /// Where what is drawn is drawn from
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How much of the whole, in per cent
+    #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+    sample: u32,
+    /// How many clouds work side by side
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
+    lanes: u32,
+    /// Print the figures as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
+    let python = python::set_up(workspace)?;
+    process::run(process::cargo(workspace).args(["build", "--workspace", "--bins", "--tests"]), "building bedplate")?;
+    let started = Instant::now();
+    let units = units(args)?;
+    let report = prove(workspace, &python, args.seed, args.lanes, units)?;
+    let seconds = started.elapsed().as_secs();
+    say(if args.json { report.json(args.seed, seconds).to_string() } else { report.text(args.seed, seconds) });
+    Ok(if report.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A sample that takes a few minutes: how many points converged, and how many did not.
+pub(crate) fn sample(workspace: &Workspace, python: &Path) -> Result<(u64, u64)> {
+    let args = Args { only: Vec::new(), seed: 1, sample: 3, lanes: 3, json: false };
+    let started = Instant::now();
+    let report = prove(workspace, python, args.seed, args.lanes, units(&args)?)?;
+    say(report.text(args.seed, started.elapsed().as_secs()));
+    Ok((report.converged() as u64, report.failed() as u64))
+}
+
+/// What there is to do.
+fn units(args: &Args) -> Result<Vec<Unit>> {
+    let mut units = Vec::new();
+    let whole = |scenario| {
+        let mut tries = Vec::new();
+        let scenario: scenario::Scenario = scenario;
+        let parts = (scenario.parts * args.sample).div_ceil(100);
+        let share = |part: u32| args.sample * 10 * part / parts;
+        for part in 0..parts {
+            tries.push(Tries::Moments(Choice::Share { seed: args.seed, low: share(part), high: share(part + 1) }));
+        }
+        for (signal, number) in REAL {
+            let number = (number * u64::from(args.sample)).div_ceil(100);
+            tries.push(Tries::Points((0..number).map(|number| Point::Signal(signal, number)).collect()));
+        }
+        tries.into_iter().map(move |tries| Unit { scenario, tries })
+    };
+    if args.only.is_empty() {
+        units.extend(SCENARIOS.into_iter().flat_map(whole));
+    }
+    for only in &args.only {
+        let (name, point) = only.split_once(':').map_or((only.as_str(), None), |(name, point)| (name, Some(point)));
+        let scenario = SCENARIOS.into_iter().find(|scenario| scenario.name == name);
+        let scenario = scenario.with_context(|| {
+            let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
+            format!("there is no scenario `{name}`: {}", names.join(", "))
+        })?;
+        match point {
+            Some(point) => units.push(Unit { scenario, tries: Tries::Points(vec![Point::parse(point)]) }),
+            None => units.extend(whole(scenario)),
+        }
+    }
+    Ok(units)
+}
+
+/// Does it, in several clouds at once.
+fn prove(workspace: &Workspace, python: &Path, seed: u64, lanes: u32, units: Vec<Unit>) -> Result<Report> {
+    let folder = workspace.root.join(FOLDER);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    fs::create_dir_all(&folder)?;
+    let (units, report) = (Mutex::new(VecDeque::from(units)), Mutex::new(Report::default()));
+    let locked = || report.lock().unwrap_or_else(PoisonError::into_inner);
+    let lane = |lane: u32| {
+        let place = Place {
+            workspace,
+            python,
+            folder: folder.join(format!("lane-{lane}")),
+            failures: folder.join("failures"),
+            seed,
+        };
+        loop {
+            let unit = units.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(unit) = unit else { break };
+            let name = unit.scenario.name;
+            let order = SCENARIOS.iter().position(|scenario| scenario.name == name).unwrap_or_default();
+            let tell = |point: &Point, verdict: judge::Verdict| {
+                let outcome = if verdict.converged() { "ok".to_owned() } else { verdict.problems.join("; ") };
+                eprintln!("{name}:{point} ... {outcome}");
+                locked().add(order, name, point, verdict);
+            };
+            if let Err(error) = attempt::run(&place, &unit, &tell) {
+                eprintln!("{name}: {error:#}");
+                locked().broken(name, &error);
+            }
+        }
+    };
+    thread::scope(|scope| (0..lanes).for_each(|number| drop(scope.spawn(move || lane(number)))));
+    Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
+}

@@ -1,0 +1,116 @@
+//! The figures.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde_json::{Value as Json, json};
+
+use super::{judge::Verdict, point::Point};
+
+/// What was found, by scenario and kind of point.
+#[derive(Default)]
+pub(super) struct Report {
+    rows: BTreeMap<(usize, &'static str, String), Row>,
+    failures: Vec<Failure>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Row {
+    points: usize,
+    converged: usize,
+    orphans: usize,
+    duplicates: usize,
+    prompts: usize,
+}
+
+struct Failure {
+    name: String,
+    problems: Vec<String>,
+}
+
+impl Report {
+    /// Counts one point. `order` is the scenario's place in the table.
+    pub(super) fn add(&mut self, order: usize, scenario: &'static str, point: &Point, verdict: Verdict) {
+        let row = self.rows.entry((order, scenario, point.kind())).or_default();
+        row.points += 1;
+        row.converged += usize::from(verdict.converged());
+        row.orphans += verdict.orphans;
+        row.duplicates += verdict.duplicates;
+        row.prompts += usize::from(verdict.prompted);
+        if !verdict.converged() {
+            self.failures.push(Failure { name: format!("{scenario}:{point}"), problems: verdict.problems });
+        }
+    }
+
+    /// Counts what could not be tried.
+    pub(super) fn broken(&mut self, scenario: &str, error: &anyhow::Error) {
+        self.failures.push(Failure { name: scenario.to_owned(), problems: vec![format!("{error:#}")] });
+    }
+
+    pub(super) fn failed(&self) -> usize {
+        self.failures.len()
+    }
+
+    pub(super) fn converged(&self) -> usize {
+        self.total().converged
+    }
+
+    fn total(&self) -> Row {
+        self.rows.values().fold(Row::default(), |sum, row| Row {
+            points: sum.points + row.points,
+            converged: sum.converged + row.converged,
+            orphans: sum.orphans + row.orphans,
+            duplicates: sum.duplicates + row.duplicates,
+            prompts: sum.prompts + row.prompts,
+        })
+    }
+
+    /// The table, and how to try each failure again.
+    pub(super) fn text(&self, seed: u64, seconds: u64) -> String {
+        let mut text =
+            "| run | cut off | points | converged | orphans | duplicates | prompts |\n|---|---|--:|--:|--:|--:|--:|\n"
+                .to_owned();
+        let mut line = |scenario: &str, kind: &str, row: &Row| {
+            let Row { points, converged, orphans, duplicates, prompts } = row;
+            let _ = writeln!(
+                text,
+                "| {scenario} | {kind} | {points} | {converged} | {orphans} | {duplicates} | {prompts} |"
+            );
+        };
+        for ((_, scenario, kind), row) in &self.rows {
+            line(scenario, kind, row);
+        }
+        line("**all**", "", &self.total());
+        let _ = writeln!(text, "\nSeed {seed}, {seconds} s.");
+        for Failure { name, problems } in &self.failures {
+            let _ = write!(text, "\n{name}: {}\n    {}\n", problems.join("; "), replay(name, seed));
+        }
+        text
+    }
+
+    /// The same for programs.
+    pub(super) fn json(&self, seed: u64, seconds: u64) -> Json {
+        let figures = |row: &Row| {
+            json!({
+                "points": row.points, "converged": row.converged, "orphans": row.orphans,
+                "duplicates": row.duplicates, "prompts": row.prompts,
+            })
+        };
+        let rows = self.rows.iter().map(|((_, scenario, kind), row)| {
+            let mut row = figures(row);
+            row["run"] = json!(scenario);
+            row["cut_off"] = json!(kind);
+            row
+        });
+        let failures = self.failures.iter().map(
+            |Failure { name, problems }| json!({"point": name, "problems": problems, "replay": replay(name, seed)}),
+        );
+        json!({
+            "format": 1, "seed": seed, "seconds": seconds, "all": figures(&self.total()),
+            "rows": rows.collect::<Vec<_>>(), "failures": failures.collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn replay(name: &str, seed: u64) -> String {
+    format!("cargo xtask prove --only '{name}' --seed {seed}")
+}
