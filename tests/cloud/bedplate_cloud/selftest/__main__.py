@@ -13,6 +13,7 @@ from . import (  # noqa: F401
     checks_eks,
     checks_groups,
     checks_kubernetes,
+    checks_moments,
     checks_platform,
     checks_services,
 )

@@ -1,0 +1,112 @@
+"""Checks of snapshots and of kills at a moment of a call."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from .harness import ENVIRONMENT, FOLDER, REGION, Cloud, Network, row
+
+CLIENT = """
+import boto3, sys
+from botocore.config import Config
+ec2 = boto3.client("ec2", endpoint_url=sys.argv[1], region_name="us-east-1", aws_access_key_id="any",
+                   aws_secret_access_key="any", config=Config(retries={"total_max_attempts": 1}))
+sys.stdin.readline()
+ec2.create_vpc(CidrBlock="10.60.0.0/16")
+open(sys.argv[2] + "/answered.json", "w").close()
+ec2.describe_vpcs()
+sys.stdin.readline()
+"""
+
+
+class Restorable(Cloud):
+    """A cloud whose snapshots live as long as its standard input is open."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "bedplate_cloud", "--port", "0"]
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.process = subprocess.Popen(command, cwd=FOLDER, env=ENVIRONMENT, **pipes)
+        assert self.process.stdout is not None
+        self.endpoint = self.process.stdout.readline().strip().split(": ", 1)[1]
+        self.clients = {}
+        self.folder, self.disk = folder / "snapshots", folder / "disk"
+        self.disk.mkdir()
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.kill()
+        self.process.wait(10)
+
+    def paths(self, name: str = "") -> dict[str, str]:
+        return {"folder": str(self.folder / name), "disk": str(self.disk)}
+
+    def restore(self, name: str) -> None:
+        try:
+            self.control("POST", "leave", {})
+        except OSError:
+            pass  # It ends instead of answering.
+        (self.folder / name / "restore").write_text("!")
+
+    def ids(self) -> set[str]:
+        return set(self.control("GET", "inventory").get("ec2.vpc", []))
+
+
+@row("control-snapshot")
+def control_snapshot(_: Cloud) -> None:
+    with tempfile.TemporaryDirectory() as folder, Restorable(Path(folder)) as cloud:
+        net = Network(cloud)
+        eks, nat = cloud.client("eks"), net.nat()["NatGatewayId"]
+        (cloud.disk / "state.json").write_text("one")
+        cloud.control("POST", "snapshot", cloud.paths("early"))
+        cloud.control("POST", "record", cloud.paths())
+        ec2 = boto3.client("ec2", REGION, endpoint_url=cloud.endpoint, aws_access_key_id="a", aws_secret_access_key="b")
+        second = ec2.create_vpc(CidrBlock="10.61.0.0/16")["Vpc"]["VpcId"]
+        (cloud.disk / "new").write_text("two")
+        (cloud.disk / "new").rename(cloud.disk / "state.json")
+        before = time.monotonic()
+        while not (cloud.folder / "disk#1:written").exists():
+            assert time.monotonic() - before < 10, "a save is a moment"
+        ec2.describe_vpcs()
+        cloud.control("POST", "end-moments", {})
+        cloud.advance(60)
+        assert net.nat_state(nat) == "available"
+
+        cloud.restore("early")
+        assert cloud.ids() == {net.vpc} and net.nat_state(nat) == "pending", "the clock goes back, too"
+        names = {path.name for path in cloud.folder.iterdir()}
+        made = "ec2:CreateVpc#1"
+        assert names == {"early", f"{made}:before", f"{made}:committed", "disk#1:written"}, names
+        for name, vpcs, text in (
+            (f"{made}:before", {net.vpc}, "one"),
+            (f"{made}:committed", {net.vpc, second}, "one"),
+            ("disk#1:written", {net.vpc, second}, "two"),
+        ):
+            for _again in range(2):
+                cloud.restore(name)
+                assert cloud.ids() == vpcs
+                ec2.create_vpc(CidrBlock="10.62.0.0/16")
+            assert (cloud.folder / name / "disk" / "state.json").read_text() == text
+        assert eks.list_clusters()["clusters"] == []
+
+
+@row("control-kill")
+def control_kill(_: Cloud) -> None:
+    for when, there, answered in (("before", 0, False), ("committed", 1, False), ("waiting", 1, True)):
+        with tempfile.TemporaryDirectory() as folder, Restorable(Path(folder)) as cloud:
+            command = [sys.executable, "-c", CLIENT, cloud.endpoint, str(cloud.disk)]
+            with subprocess.Popen(command, stdin=subprocess.PIPE, text=True) as client:
+                order = {"pid": client.pid, "signals": [9], "operation": "*", "nth": 1, "when": when}
+                cloud.control("POST", "kill", order | {"disk": str(cloud.disk)})
+                assert client.stdin is not None
+                client.stdin.write("go\n")
+                client.stdin.flush()
+                assert client.wait(60) == -9
+            assert cloud.control("POST", "end-moments", {}) == {"killed": True}
+            assert len(cloud.ids()) == there, when
+            assert (cloud.disk / "answered.json").exists() == answered, when
