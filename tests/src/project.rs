@@ -298,6 +298,12 @@ impl Running {
         assert!(status.success(), "the program runs");
     }
 
+    /// Ends it at once, without a word.
+    pub fn kill(mut self) {
+        self.child.kill().expect("the program runs");
+        self.child.wait().expect("it ends");
+    }
+
     /// Waits for its end.
     pub fn finish(mut self) -> Run {
         self.stderr.read_to_string(&mut self.seen).expect("text");

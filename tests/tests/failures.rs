@@ -108,6 +108,14 @@ fn a_lost_answer_makes_no_second_resource() {
 }
 
 #[test]
+fn what_is_repeated_is_told() {
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, "[cluster]\nenabled = false");
+    cloud.fail_next("ec2:CreateSecurityGroup", "RequestLimitExceeded", "Request limit exceeded.");
+    project.run(&["bootstrap", "--yes", "-v"]).ok().says(&["ec2:CreateSecurityGroup, 1 of them again"]);
+}
+
+#[test]
 fn an_interrupted_run_goes_on() {
     // Long enough that only the clock's jump ends it.
     let cloud = Cloud::with(&["--durations", "quick,cluster.create=36000"]);
@@ -131,6 +139,29 @@ fn an_interrupted_run_goes_on() {
     project.assert_no_changes();
     assert_eq!(cloud.calls()["eks:CreateCluster"], 1);
     assert_eq!(counts(&cloud), *UNDISTURBED);
+}
+
+/// EKS answers nothing of the access entries of a cluster that is on its way in or out.
+#[test]
+fn a_run_that_was_cut_off_while_the_cluster_comes_or_goes_goes_on() {
+    let cloud = Cloud::with(&["--durations", "quick,cluster.create=36000,cluster.delete=36000"]);
+    let project = Project::network_and_cluster(&cloud, "");
+    for (args, state) in [
+        (&["bootstrap", "--yes", "--json"][..], "CREATING"),
+        (&["destroy", "--yes", "--lift-protection", "--json"], "DELETING"),
+    ] {
+        let mut run = project.start(args);
+        run.wait_for(&["\"waiting\"", "cluster/cluster", state]);
+        run.kill();
+        project.plan();
+        // Also when nothing is known of it.
+        fs_err::rename(project.state_path(), project.path("moved.json")).unwrap();
+        project.plan();
+        fs_err::rename(project.path("moved.json"), project.state_path()).unwrap();
+        cloud.advance(36000);
+        project.run(args).ok();
+    }
+    assert_eq!(cloud.inventory().get("eks.cluster"), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::{
     client::{
         interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint},
         orchestrator::Metadata,
+        retries::RequestAttempts,
         runtime_components::RuntimeComponents,
     },
 };
@@ -122,13 +123,27 @@ impl Aws {
 
 /// Counts requests by operation, retries included.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger(Arc<Mutex<BTreeMap<String, u64>>>);
+pub struct Ledger {
+    calls: Counts,
+    repeated: Counts,
+}
+
+type Counts = Arc<Mutex<BTreeMap<String, u64>>>;
 
 impl Ledger {
     /// Requests sent so far, by `service:Operation`.
     pub fn calls(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// How many of them the SDK sent again, because they were throttled, failed or were not answered.
+    pub fn repeated(&self) -> BTreeMap<String, u64> {
+        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn count(counts: &Counts, operation: &str) {
+    *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.to_owned()).or_default() += 1;
 }
 
 /// What this process let go of though AWS goes on showing it: a subscription that nobody confirmed, a monitor of somebody
@@ -168,7 +183,10 @@ impl Intercept for Ledger {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = config.load::<Metadata>() {
             let operation = format!("{}:{}", prefix(metadata.service()), metadata.name());
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
+            count(&self.calls, &operation);
+            if config.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
+                count(&self.repeated, &operation);
+            }
         }
         Ok(())
     }

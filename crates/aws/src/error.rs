@@ -147,6 +147,8 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "NoOperation" => Class::AlreadyExists,
         // A secret that was deleted for good keeps its name for some seconds.
         "InvalidRequestException" if says("scheduled for deletion") || says("marked for deletion") => Class::Busy,
+        // Access entries of an EKS cluster that is being made or removed.
+        "InvalidRequestException" if says("not in active status") => Class::Busy,
         // DynamoDB works on a number of tables at once, and changes an expiry attribute once an hour.
         "LimitExceededException" if says("simultaneously") => Class::Busy,
         "ValidationException" if says("modified multiple times within a fixed interval") => Class::Busy,
@@ -284,6 +286,7 @@ mod tests {
             ("ResourceExistsException", "", Class::AlreadyExists),
             ("EncryptionFailure", "", Class::NotYet),
             ("InvalidRequestException", "a secret with this name is already scheduled for deletion.", Class::Busy),
+            ("InvalidRequestException", "Cluster 'c' is not in ACTIVE status", Class::Busy),
             ("InvalidRequestException", "You provided invalid parameters", Class::Invalid),
             ("ResourceInUseException", "Table already exists: t", Class::AlreadyExists),
             ("ResourceInUseException", "Attempt to change a resource which is still in use", Class::Busy),

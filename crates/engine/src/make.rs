@@ -17,6 +17,8 @@ const PROPAGATION: Duration = Duration::from_secs(120);
 const LAG: Duration = Duration::from_secs(30);
 /// How often a spent client token is replaced by the next one.
 const TOKENS: usize = 3;
+/// How many create calls of whose end nothing is known are made up for. The SDK has tried several times by then, where it may.
+const LOST: usize = 3;
 
 impl<C> Engine<'_, C> {
     /// Carries out one [`Make`].
@@ -98,7 +100,7 @@ impl<C> Engine<'_, C> {
         };
         self.journal.record(begin).await?;
 
-        let (started, mut retries, mut spent) = (Instant::now(), 0, 0);
+        let (started, mut retries, mut spent, mut lost) = (Instant::now(), 0, 0, 0);
         let (id, sent) = loop {
             let creation = target.creation(client_token.clone());
             let error = match self.slot(kind.name(), kind.create(self.cloud, &target.spec, &creation)).await {
@@ -120,6 +122,16 @@ impl<C> Engine<'_, C> {
                     let intent = target.intent(client_token.clone());
                     self.journal.record(|state| state.begin_create(address, intent)).await?;
                     continue;
+                }
+                // It may have been made all the same. The same token or name tells when the call is repeated; where there is
+                // neither, the tags do.
+                Class::Unreachable if lost < LOST => {
+                    lost += 1;
+                    if kind.recovery() == Recovery::Tag
+                        && let Some(id) = self.search(kind, &target.owner, LAG).await?
+                    {
+                        break (id, Some(target.spec.clone()));
+                    }
                 }
                 Class::NotYet if started.elapsed() < PROPAGATION => {}
                 Class::Busy if started.elapsed() < kind.pace().deadline => {}

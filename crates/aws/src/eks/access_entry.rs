@@ -4,8 +4,8 @@ use super::{child_ids, retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_eks::types::{AccessEntry as SdkEntry, AccessScope as SdkScope, AccessScopeType, AssociatedAccessPolicy};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    CallError, Class, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Tags, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,7 +151,11 @@ impl Reconcile for AccessEntry {
 async fn describe(cloud: &Aws, id: &Id) -> Result<Option<SdkEntry>, CallError> {
     let (cluster, principal) = id.split();
     let request = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
-    Ok(request.send().await.found()?.and_then(|answer| answer.access_entry))
+    match request.send().await.found() {
+        // EKS does not answer for a cluster that has no entries yet, or not for long.
+        Err(error) if error.class == Class::Busy && !super::is_up(cloud, cluster).await? => Ok(None),
+        answer => Ok(answer?.and_then(|answer| answer.access_entry)),
+    }
 }
 
 fn groups(spec: &AccessEntrySpec<Resolved>) -> Vec<String> {

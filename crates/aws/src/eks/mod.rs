@@ -13,6 +13,7 @@ pub use fargate_profile::{FargateProfile, FargateProfileOutputs, FargateProfileS
 pub use node_group::{NodeGroup, NodeGroupOutputs, NodeGroupSpec};
 
 use crate::{Aws, error::Sent};
+use aws_sdk_eks::types::{Cluster as SdkCluster, ClusterStatus};
 use bedplate_model::{CallError, Observation, Reconcile, StackId, TAG_STACK, Tags, Which};
 use std::collections::HashMap;
 
@@ -40,7 +41,17 @@ async fn retag(cloud: &Aws, arn: Option<&str>, set: &Tags, remove: &[String]) ->
     Ok(())
 }
 
-/// The names of a stack's clusters.
+/// Whether a cluster stands: it is neither being made nor being removed.
+async fn is_up(cloud: &Aws, name: &str) -> Result<bool, CallError> {
+    let answer = cloud.eks.describe_cluster().name(name).send().await.found()?;
+    Ok(answer.and_then(|answer| answer.cluster).is_some_and(|cluster| stands(&cluster)))
+}
+
+fn stands(cluster: &SdkCluster) -> bool {
+    !matches!(cluster.status(), Some(ClusterStatus::Creating | ClusterStatus::Deleting | ClusterStatus::Failed))
+}
+
+/// The names of a stack's clusters that stand, and so may have children.
 async fn clusters(cloud: &Aws, stack: &StackId) -> Result<Vec<String>, CallError> {
     let mut names = Vec::new();
     let mut pages = cloud.eks.list_clusters().into_paginator().items().send();
@@ -49,7 +60,7 @@ async fn clusters(cloud: &Aws, stack: &StackId) -> Result<Vec<String>, CallError
         let answer = cloud.eks.describe_cluster().name(&name).send().await.found()?;
         let cluster = answer.and_then(|answer| answer.cluster);
         let owner = cluster.as_ref().and_then(|cluster| cluster.tags()?.get(TAG_STACK));
-        if owner.is_some_and(|owner| owner == stack.as_str()) {
+        if owner.is_some_and(|owner| owner == stack.as_str()) && cluster.as_ref().is_some_and(stands) {
             names.push(name);
         }
     }

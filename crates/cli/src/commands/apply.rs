@@ -128,8 +128,10 @@ fn show_calls(session: &Session, printer: &Printer) {
     if printer.verbose {
         let calls = session.aws.ledger.calls();
         printer.note(&format!("{} API calls:", calls.values().sum::<u64>()));
+        let repeated = session.aws.ledger.repeated();
         for (operation, number) in calls {
-            printer.note(&format!("  {number:>5} {operation}"));
+            let again = repeated.get(&operation).map(|again| format!(", {again} of them again")).unwrap_or_default();
+            printer.note(&format!("  {number:>5} {operation}{again}"));
         }
     }
 }

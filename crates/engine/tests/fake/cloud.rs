@@ -6,13 +6,22 @@ use super::{
 };
 use bedplate_model::{CallError, Class, Creation, Id, Json, JsonMap, Readiness, TAG_STACK, Tags, Which};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 use tokio::time::Instant;
 
 type Key = (&'static str, Id);
+
+/// How the answer to a create call is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lost {
+    /// The call with it.
+    Before,
+    /// Only the answer.
+    After,
+}
 
 /// One resource.
 #[derive(Clone, Debug)]
@@ -52,6 +61,8 @@ struct World {
     failing: Vec<&'static str>,
     /// Kinds whose settings never change whatever is asked.
     stubborn: Vec<&'static str>,
+    /// How the first create of every resource goes wrong, and those that did.
+    losing: Option<(Lost, BTreeSet<String>)>,
 }
 
 /// The fake cloud.
@@ -114,7 +125,16 @@ impl Cloud {
         creation: &Creation,
     ) -> Result<Id, CallError> {
         let call = format!("create {kind} {}", creation.owner.address);
-        self.change(call, |world| world.create(Facts::of(kind), identity, spec, creation)).await
+        self.change(call.clone(), |world| {
+            let lost = world.losing.as_mut().and_then(|(lost, done)| done.insert(call).then_some(*lost));
+            let nothing = || error(kind, "Timeout", "no answer", Class::Unreachable);
+            if lost == Some(Lost::Before) {
+                return Err(nothing());
+            }
+            let made = world.create(Facts::of(kind), identity, spec, creation);
+            if lost == Some(Lost::After) { Err(nothing()) } else { made }
+        })
+        .await
     }
 
     pub(crate) async fn update(
@@ -204,6 +224,11 @@ impl Cloud {
     /// Lets creates of a kind fail, or no more.
     pub(crate) fn set_failing(&self, kinds: &[&'static str]) {
         self.world().failing = kinds.to_vec();
+    }
+
+    /// Loses the answer to the first create of every resource.
+    pub(crate) fn set_losing(&self, lost: Lost) {
+        self.world().losing = Some((lost, BTreeSet::new()));
     }
 
     pub(crate) fn set_stubborn(&self, kinds: &[&'static str]) {

@@ -2,11 +2,25 @@
 
 use crate::{
     config::{place, representative},
-    fake::{Bench, address},
+    fake::{Bench, Lost, address},
 };
 use bedplate_model::{Id, Tags};
 use bedplate_plan::Action;
 use serde_json::json;
+
+/// Nothing is known of the end of the first call for each: it is made up for within the run, and nothing is made twice.
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_made_up_for() {
+    for lost in [Lost::Before, Lost::After] {
+        for lag in [0, 10] {
+            let (bench, graph) = (Bench::new(), representative().graph());
+            bench.cloud.set_lag(lag);
+            bench.cloud.set_losing(lost);
+            bench.converge(&graph).await;
+            bench.check(&graph).await;
+        }
+    }
+}
 
 /// What has the same name again must not be taken for what stood there before.
 #[tokio::test(start_paused = true)]
