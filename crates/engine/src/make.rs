@@ -17,7 +17,7 @@ const PROPAGATION: Duration = Duration::from_secs(120);
 const LAG: Duration = Duration::from_secs(30);
 /// How often a spent client token is replaced by the next one.
 const TOKENS: usize = 3;
-/// How many create calls of whose end nothing is known are made up for. The SDK has tried several times by then, where it may.
+/// How many calls of whose end nothing is known are made up for. The SDK has tried several times by then, where it may.
 const LOST: usize = 3;
 
 impl<C> Engine<'_, C> {
@@ -229,7 +229,7 @@ impl<C> Engine<'_, C> {
             .journal
             .read(|state| state.resources.get(address).map(|recorded| recorded.tags.clone()).unwrap_or_default());
         let started = Instant::now();
-        let (mut changed_at, mut retries) = (started, 0);
+        let (mut changed_at, mut retries, mut lost) = (started, 0, 0);
         let mut attempted: Option<Vec<(&'static str, Json)>> = None;
         let mut delay = Duration::ZERO;
         loop {
@@ -305,6 +305,11 @@ impl<C> Engine<'_, C> {
                 }
                 Err(error) => {
                     let patience = match error.class {
+                        // It may have happened all the same, or it did when the SDK asked before: the next look tells.
+                        Class::Unreachable | Class::AlreadyExists if lost < LOST => {
+                            lost += 1;
+                            Duration::MAX
+                        }
                         Class::NotYet => PROPAGATION,
                         Class::Busy => pace.deadline,
                         _ => return Err(error.into()),

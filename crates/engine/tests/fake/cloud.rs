@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 type Key = (&'static str, Id);
 
-/// How the answer to a create call is lost.
+/// How the answer to a call is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
     /// The call with it.
@@ -61,7 +61,7 @@ struct World {
     failing: Vec<&'static str>,
     /// Kinds whose settings never change whatever is asked.
     stubborn: Vec<&'static str>,
-    /// How the first create of every resource goes wrong, and those that did.
+    /// How the first call of each goes wrong, and those that did.
     losing: Option<(Lost, BTreeSet<String>)>,
 }
 
@@ -126,13 +126,7 @@ impl Cloud {
     ) -> Result<Id, CallError> {
         let call = format!("create {kind} {}", creation.owner.address);
         self.change(call.clone(), |world| {
-            let lost = world.losing.as_mut().and_then(|(lost, done)| done.insert(call).then_some(*lost));
-            let nothing = || error(kind, "Timeout", "no answer", Class::Unreachable);
-            if lost == Some(Lost::Before) {
-                return Err(nothing());
-            }
-            let made = world.create(Facts::of(kind), identity, spec, creation);
-            if lost == Some(Lost::After) { Err(nothing()) } else { made }
+            world.losing(call, kind, |world| world.create(Facts::of(kind), identity, spec, creation))
         })
         .await
     }
@@ -145,7 +139,10 @@ impl Cloud {
         wanted: Json,
     ) -> Result<(), CallError> {
         let call = format!("update {kind} {id} {}", changed.join(","));
-        self.change(call, |world| world.update(Facts::of(kind), id, changed, wanted)).await
+        self.change(call.clone(), |world| {
+            world.losing(call, kind, |world| world.update(Facts::of(kind), id, changed, wanted))
+        })
+        .await
     }
 
     pub(crate) async fn tag(
@@ -226,7 +223,7 @@ impl Cloud {
         self.world().failing = kinds.to_vec();
     }
 
-    /// Loses the answer to the first create of every resource.
+    /// Loses the answer to the first call of each to create or update something.
     pub(crate) fn set_losing(&self, lost: Lost) {
         self.world().losing = Some((lost, BTreeSet::new()));
     }
@@ -259,6 +256,22 @@ impl Object {
 }
 
 impl World {
+    /// Makes a call whose answer may be lost.
+    fn losing<T>(
+        &mut self,
+        call: String,
+        kind: &str,
+        make: impl FnOnce(&mut Self) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let lost = self.losing.as_mut().and_then(|(lost, done)| done.insert(call).then_some(*lost));
+        let nothing = || error(kind, "Timeout", "no answer", Class::Unreachable);
+        if lost == Some(Lost::Before) {
+            return Err(nothing());
+        }
+        let answer = make(self);
+        if lost == Some(Lost::After) { Err(nothing()) } else { answer }
+    }
+
     /// Carries out what time brings: removals that are complete.
     fn sweep(&mut self) {
         let now = Instant::now();

@@ -13,11 +13,14 @@ use serde_json::json;
 async fn a_lost_answer_is_made_up_for() {
     for lost in [Lost::Before, Lost::After] {
         for lag in [0, 10] {
-            let (bench, graph) = (Bench::new(), representative().graph());
+            let (bench, mut config) = (Bench::new(), representative());
             bench.cloud.set_lag(lag);
             bench.cloud.set_losing(lost);
-            bench.converge(&graph).await;
-            bench.check(&graph).await;
+            bench.converge(&config.graph()).await;
+            bench.check(&config.graph()).await;
+            config.slots.iter_mut().for_each(|slot| (slot.free, slot.hidden) = (2, 1));
+            bench.converge(&config.graph()).await;
+            bench.check(&config.graph()).await;
         }
     }
 }
