@@ -86,6 +86,8 @@ pub(crate) enum Command {
     Output(OutputArgs),
     /// Print a kubeconfig for the cluster; tokens come from `aws eks get-token`.
     Kubeconfig(KubeconfigArgs),
+    /// Show what a run did and where its time went.
+    Report(ReportArgs),
     /// Draw the dependency graph.
     Graph(GraphArgs),
     /// Look into the state.
@@ -184,12 +186,25 @@ pub(crate) struct KubeconfigArgs {
     pub(crate) out: Option<PathBuf>,
 }
 
+/// `report`
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The log of a run [default: that of the newest one, in the folder `<state>.runs`].
+    pub(crate) file: Option<PathBuf>,
+    /// As a page with a picture of time, in one file.
+    #[arg(long)]
+    pub(crate) html: bool,
+}
+
 /// `graph`
 #[derive(Debug, Args)]
 pub(crate) struct GraphArgs {
     /// The format.
     #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
     pub(crate) format: GraphFormat,
+    /// Ask AWS too, and mark what was changed outside bedplate.
+    #[arg(long)]
+    pub(crate) drift: bool,
 }
 
 /// How to draw the graph.
@@ -197,6 +212,10 @@ pub(crate) struct GraphArgs {
 pub(crate) enum GraphFormat {
     /// For Graphviz.
     Dot,
+    /// A picture.
+    Svg,
+    /// A page to search and walk around in, in one file.
+    Html,
     /// Nodes and edges.
     Json,
 }

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod exit;
 mod render;
+mod run;
 mod session;
 
 use clap::Parser;

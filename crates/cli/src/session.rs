@@ -17,6 +17,8 @@ pub(crate) struct Local {
     pub(crate) store: FileStore,
     /// As saved; `None` when nothing was saved yet.
     pub(crate) saved: Option<State>,
+    /// Where the logs of the runs go.
+    pub(crate) logs: PathBuf,
 }
 
 impl Local {
@@ -26,7 +28,8 @@ impl Local {
         region_from_environment(globals, &mut config)?;
         let store = FileStore::new(state_path(globals, &config)?);
         let saved = load(&store).await?;
-        let local = Self { config, store, saved };
+        let logs = log_place(globals, &config);
+        let local = Self { config, store, saved, logs };
         local.check_recorded()?;
         Ok(local)
     }
@@ -117,8 +120,20 @@ fn state_path(globals: &Globals, config: &Config) -> Result<PathBuf> {
         }
         return Ok(PathBuf::from(state));
     }
+    Ok(default_state_path(globals, config))
+}
+
+/// Where the logs of the runs go: beside the state, or where it would be by default when it is not a file.
+pub(crate) fn log_place(globals: &Globals, config: &Config) -> PathBuf {
+    match &globals.state {
+        Some(path) if !path.contains("://") => PathBuf::from(path),
+        _ => default_state_path(globals, config),
+    }
+}
+
+fn default_state_path(globals: &Globals, config: &Config) -> PathBuf {
     let folder = globals.config.parent().unwrap_or_else(|| std::path::Path::new(""));
-    Ok(folder.join("state").join(format!("{}.json", config.stack())))
+    folder.join("state").join(format!("{}.json", config.stack()))
 }
 
 /// A connection to the account, and the platform declared for it.

@@ -15,4 +15,4 @@ pub use event::{Event, Silent, Sink};
 pub use journal::Journal;
 pub use kinds::Kinds;
 pub use survey::{SurveyError, survey};
-pub use walk::{Done, Engine, Failure, Outcome, Skipped};
+pub use walk::{Done, Engine, Failure, Outcome, Skipped, described};

@@ -183,8 +183,8 @@ impl<'a, C> Engine<'a, C> {
     }
 }
 
-/// The resource and what is done to it, for events.
-fn described(plan: &Plan, op: Op) -> (&Change, Action) {
+/// The resource of an effect and what is done to it, as events say it.
+pub fn described(plan: &Plan, op: Op) -> (&Change, Action) {
     match op {
         Op::Make(change) => {
             let change = &plan.changes[change];

@@ -30,16 +30,7 @@ impl Plan {
 
     /// The changes by action.
     pub fn summary(&self) -> Summary {
-        let count = |action| self.changes.iter().filter(|change| change.action == action).count();
-        Summary {
-            create: count(Action::Create),
-            update: count(Action::Update),
-            replace: count(Action::Replace),
-            delete: count(Action::Delete),
-            adopt: count(Action::Adopt),
-            forget: count(Action::Forget),
-            unchanged: self.unchanged,
-        }
+        Summary { unchanged: self.unchanged, ..Summary::of(&self.changes) }
     }
 
     /// Whether there is nothing to do.
@@ -49,7 +40,7 @@ impl Plan {
 }
 
 /// How many changes there are of each kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the names are those of the actions")]
 pub struct Summary {
     pub create: usize,
@@ -59,6 +50,24 @@ pub struct Summary {
     pub adopt: usize,
     pub forget: usize,
     pub unchanged: usize,
+}
+
+impl Summary {
+    /// Counts changes.
+    pub fn of<'a>(changes: impl IntoIterator<Item = &'a Change>) -> Self {
+        let mut summary = Self::default();
+        for change in changes {
+            *match change.action {
+                Action::Create => &mut summary.create,
+                Action::Update => &mut summary.update,
+                Action::Replace => &mut summary.replace,
+                Action::Delete => &mut summary.delete,
+                Action::Adopt => &mut summary.adopt,
+                Action::Forget => &mut summary.forget,
+            } += 1;
+        }
+        summary
+    }
 }
 
 /// One resource's change.

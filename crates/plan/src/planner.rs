@@ -12,6 +12,9 @@ use bedplate_state::{Resource, State, Status};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The reason of a change that makes what never was there.
+pub const DOES_NOT_EXIST: &str = "does not exist";
+
 /// The reason of a change that makes again what someone else removed.
 pub const DELETED_OUTSIDE: &str = "was deleted outside bedplate";
 
@@ -431,7 +434,7 @@ fn absent(schema: &dyn Schema, wanted: &Json, recorded: Option<&Resource>) -> Ju
         })
     });
     let (reason, interrupted) = match recorded {
-        None => ("does not exist", false),
+        None => (DOES_NOT_EXIST, false),
         // With an id, too: reads lag behind creates, so it may exist although it was not seen.
         Some(recorded) if recorded.status == Status::Creating => ("its creation was cut off", true),
         Some(recorded) if recorded.status == Status::Deleting => ("its replacement was cut off", false),

@@ -26,6 +26,21 @@ use bedplate_plan::{Graph, GraphBuilder, GraphError};
 use config::{Config, RetentionDays};
 use std::collections::BTreeMap;
 
+/// The layers, the first part of every address, in the order in which a reader expects them.
+pub const LAYERS: [&str; 11] = [
+    "network",
+    "security",
+    "cluster",
+    "database",
+    "cache",
+    "sessions",
+    "storage",
+    "secrets",
+    "monitoring",
+    "costs",
+    "organization",
+];
+
 /// What the configuration leaves open and the account decides. All of it is chosen already, once: see [`choices`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Facts {

@@ -4,7 +4,8 @@ use super::{consent, plan::SavedPlan};
 use crate::{
     args::{ApplyArgs, Globals},
     exit::{Exit, Refused},
-    render::{Printer, Progress, outcome_json, show_outcome, show_plan},
+    render::{Printer, Progress, outcome_json, report::where_time_went, show_outcome, show_plan},
+    run::{self, RunLog, Timeline},
     session::{self, Session},
 };
 use anyhow::{Context, Result};
@@ -12,7 +13,7 @@ use bedplate_engine::{Engine, Journal};
 use bedplate_model::Json;
 use bedplate_plan::{Options, Plan};
 use bedplate_state::State;
-use std::path::Path;
+use std::{fs::File, path::Path, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) -> Result<Exit> {
@@ -31,7 +32,7 @@ pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) 
             session.plan(&session.graph, &options).await?
         }
     };
-    carry_out(&session, &plan, "Apply this plan?", args.consent.yes, printer).await.map(|(exit, _)| exit)
+    carry_out(&session, &plan, "Apply this plan?", args.consent.yes, "apply", printer).await.map(|(exit, _)| exit)
 }
 
 /// Reads a saved plan and checks that it still fits.
@@ -61,6 +62,7 @@ pub(crate) async fn carry_out(
     plan: &Plan,
     question: &str,
     yes: bool,
+    command: &str,
     printer: &Printer,
 ) -> Result<(Exit, State)> {
     if let Some(refusal) = plan.refusals.first() {
@@ -87,14 +89,16 @@ pub(crate) async fn carry_out(
     let journal = Journal::new(session.state.clone(), &session.local.store);
     // The choices are on disk before the first resource that follows from them.
     journal.record(|_| {}).await?;
-    let effects = plan.changes.iter().map(|change| change.removals.len() + usize::from(change.make.is_some())).sum();
-    let progress = Progress::new(*printer, effects);
+    let progress = Arc::new(Progress::new(*printer, plan, &session.kinds));
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(watch_signals(cancel.clone(), *printer));
-    let engine = Engine::new(&session.kinds, &session.aws, &journal, &progress, cancel);
+    let signals = tokio::spawn(watch_signals(cancel.clone(), Arc::clone(&progress)));
+    let log = RunLog::new(&*progress, log_file(session, command, printer), command, plan, &session.kinds);
+    let engine = Engine::new(&session.kinds, &session.aws, &journal, &log, cancel);
     let outcome = engine.walk(plan).await;
     signals.abort();
+    progress.close();
     drop(engine);
+    let lines = log.close(outcome.failed.is_empty(), outcome.interrupted);
     let state = journal.into_state();
     let elapsed = started.elapsed();
     if printer.json {
@@ -102,6 +106,9 @@ pub(crate) async fn carry_out(
         printer.document(&outcome_json(&outcome, elapsed, &session.aws.ledger, &outputs));
     } else {
         show_outcome(printer, &outcome, elapsed);
+        if let Some(time) = Timeline::new(&lines).ok().as_ref().and_then(where_time_went) {
+            printer.note(&time);
+        }
         show_calls(session, printer);
     }
     let exit = match (outcome.interrupted, outcome.failed.is_empty()) {
@@ -110,6 +117,17 @@ pub(crate) async fn carry_out(
         (false, false) => Exit::Failed,
     };
     Ok((exit, state))
+}
+
+/// A run goes on without its log.
+fn log_file(session: &Session, command: &str, printer: &Printer) -> Option<File> {
+    match run::create(&session.local.logs, command) {
+        Ok(file) => Some(file),
+        Err(error) => {
+            printer.warning(&format!("this run is not logged: {error:#}"));
+            None
+        }
+    }
 }
 
 fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Result<(Exit, State)> {
@@ -145,11 +163,11 @@ pub(crate) fn show_outputs(printer: &Printer, outputs: &Json) {
 }
 
 /// The first signal starts nothing new; the second leaves at once. Both leave a state from which the next run goes on.
-async fn watch_signals(cancel: CancellationToken, printer: Printer) {
+async fn watch_signals(cancel: CancellationToken, progress: Arc<Progress>) {
     if signal().await.is_err() {
         return;
     }
-    printer.note("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
+    progress.say("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
     cancel.cancel();
     if signal().await.is_ok() {
         leave();

@@ -15,7 +15,7 @@ pub(crate) async fn run(globals: &Globals, args: &ConsentArgs, printer: &Printer
     let session = Session::open(globals).await?;
     preflight::check(&session, printer).await?;
     let plan = session.plan(&session.graph, &Options::default()).await?;
-    let (exit, state) = apply::carry_out(&session, &plan, "Build this?", args.yes, printer).await?;
+    let (exit, state) = apply::carry_out(&session, &plan, "Build this?", args.yes, "bootstrap", printer).await?;
     if exit == Exit::Done && !printer.json && !plan.is_empty() {
         printer.note("");
         apply::show_outputs(printer, &session.outputs(&state));

@@ -41,8 +41,15 @@ pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer
             "if it really shall go, run the same command with --lift-protection",
         ));
     }
-    let (exit, _) =
-        apply::carry_out(&session, &plan, "Remove all this? There is no way back.", args.consent.yes, printer).await?;
+    let (exit, _) = apply::carry_out(
+        &session,
+        &plan,
+        "Remove all this? There is no way back.",
+        args.consent.yes,
+        "destroy",
+        printer,
+    )
+    .await?;
     Ok(exit)
 }
 

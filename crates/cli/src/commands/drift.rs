@@ -21,7 +21,8 @@ pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) 
     plan.changes.retain(drifted);
     plan.refusals.retain(|refusal| plan.changes.iter().any(|change| change.address == refusal.address));
     if args.repair {
-        let (exit, _) = apply::carry_out(&session, &plan, "Put this back?", args.consent.yes, printer).await?;
+        let (exit, _) =
+            apply::carry_out(&session, &plan, "Put this back?", args.consent.yes, "repair", printer).await?;
         return Ok(exit);
     }
     show(printer, &plan, &session);
@@ -29,7 +30,7 @@ pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) 
 }
 
 /// Whether something outside bedplate is the cause: a changed field, or a resource that is gone.
-fn drifted(change: &Change) -> bool {
+pub(super) fn drifted(change: &Change) -> bool {
     change.fields.iter().any(|field| field.drift) || change.reason == bedplate_plan::DELETED_OUTSIDE
 }
 

@@ -11,6 +11,7 @@ mod kubeconfig;
 mod output;
 mod plan;
 mod preflight;
+mod report;
 mod state;
 
 use crate::{
@@ -24,6 +25,7 @@ use anyhow::Result;
 pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
     let globals = &cli.globals;
     match &cli.command {
+        Command::Report(args) => report::run(globals, args, printer),
         Command::Preflight => preflight::run(globals, printer).await,
         Command::Plan(args) => plan::run(globals, args, printer).await,
         Command::Bootstrap(args) => bootstrap::run(globals, args, printer).await,

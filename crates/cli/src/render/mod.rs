@@ -1,11 +1,13 @@
 //! The only place that prints.
 
+pub(crate) mod graph;
 mod outcome;
 mod plan;
 mod progress;
+pub(crate) mod report;
 
 pub(crate) use outcome::{outcome_json, show_outcome};
-pub(crate) use plan::{plan_json, show_plan};
+pub(crate) use plan::{action_word, plan_json, show_plan};
 pub(crate) use progress::Progress;
 
 use crate::args::Globals;
@@ -81,6 +83,26 @@ pub(crate) fn spoken(duration: std::time::Duration) -> String {
         10..120 => format!("{seconds} s"),
         _ => format!("{} min {} s", seconds / 60, seconds % 60),
     }
+}
+
+/// A duration as an estimate: `50 s`, `9 min`, `2 min 30 s`, `1 h 10 min`.
+pub(crate) fn about(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    let (minutes, rest) = (seconds / 60, seconds % 60);
+    match (minutes, rest) {
+        (0, _) => format!("{seconds} s"),
+        (60.., _) if minutes % 60 == 0 => format!("{} h", minutes / 60),
+        (60.., _) => format!("{} h {} min", minutes / 60, minutes % 60),
+        // Past a few minutes nobody counts the seconds.
+        (1..5, 1..) => format!("{minutes} min {rest} s"),
+        _ => format!("{minutes} min"),
+    }
+}
+
+/// How many columns a result may use: those of the terminal, or what reads well in the log of a pipeline.
+fn width() -> usize {
+    const LOG: usize = 120;
+    terminal_size::terminal_size_of(std::io::stdout()).map_or(LOG, |(width, _)| usize::from(width.0))
 }
 
 /// `1 resource`, `2 resources`.

@@ -1,0 +1,47 @@
+//! The contract of `plan --json`.
+
+use super::action_word;
+use bedplate_aws::Ledger;
+use bedplate_model::{Json, is_known};
+use bedplate_plan::{Change, Plan};
+use serde_json::json;
+
+/// The whole plan.
+pub(crate) fn plan_json(plan: &Plan, ledger: &Ledger) -> Json {
+    let changes: Vec<Json> = plan.changes.iter().map(change_json).collect();
+    json!({
+        "format": 1,
+        "summary": plan.summary(),
+        "changes": changes,
+        "refusals": plan.refusals,
+        "api_calls": ledger.calls(),
+    })
+}
+
+fn change_json(change: &Change) -> Json {
+    let fields: Vec<Json> = change
+        .fields
+        .iter()
+        .map(|field| {
+            json!({
+                "path": field.path,
+                "before": shown(&field.before),
+                "after": shown(&field.after),
+                "forces_replacement": field.forces_replacement,
+                "drift": field.drift,
+            })
+        })
+        .collect();
+    json!({
+        "address": change.address,
+        "kind": change.kind,
+        "action": action_word(change.action),
+        "reason": change.reason,
+        "fields": fields,
+    })
+}
+
+/// Unknown values as the contract writes them.
+fn shown(json: &Json) -> Json {
+    if is_known(json) { json.clone() } else { json!({"unknown": true}) }
+}

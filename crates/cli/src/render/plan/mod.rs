@@ -1,0 +1,163 @@
+//! A plan for people and for scripts.
+
+mod json;
+mod value;
+
+pub(crate) use json::plan_json;
+
+use super::{Printer, about, count, width};
+use bedplate_engine::Kinds;
+use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, schedule};
+use bedplate_platform::LAYERS;
+use owo_colors::OwoColorize;
+use petgraph::{Direction, graph::NodeIndex, visit::EdgeRef};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
+
+/// A part of the longest way that is shorter than this is not worth naming.
+const WORTH_NAMING: Duration = Duration::from_secs(60);
+
+/// Shows a plan on stdout, by layer.
+pub(crate) fn show_plan<C>(printer: &Printer, plan: &Plan, kinds: &Kinds<C>) {
+    printer.result(&text(plan, kinds, width(), printer.verbose));
+    for refusal in &plan.refusals {
+        printer.error(&format!("{}: {}", refusal.address, refusal.problem), Some(&refusal.hint));
+    }
+}
+
+/// The whole plan, at most `width` columns wide. With `all`, the settings of what is created too.
+fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
+    if plan.is_empty() {
+        let what = if plan.unchanged == 1 {
+            "1 resource is".to_owned()
+        } else {
+            format!("{} are", count(plan.unchanged, "resource"))
+        };
+        return format!("No changes. {what} as the configuration says.");
+    }
+    let schedule = schedule(plan, schemas);
+    let mut text = String::new();
+    let mut layers: BTreeMap<(usize, &str), Vec<&Change>> = BTreeMap::new();
+    for change in &plan.changes {
+        let layer = change.address.layer();
+        // What is left of layers that no longer exist comes last.
+        let position = LAYERS.iter().position(|known| *known == layer).unwrap_or(LAYERS.len());
+        layers.entry((position, layer)).or_default().push(change);
+    }
+    for ((_, layer), mut changes) in layers {
+        changes.sort_by_key(|change| &change.address);
+        let counts = counts(&Summary::of(changes.iter().copied()));
+        _ = writeln!(text, "\n{}  {}", layer.bold(), counts.dimmed());
+        let column = changes.iter().map(|change| name(change).chars().count()).max().unwrap_or_default();
+        for change in changes {
+            show_change(&mut text, change, schemas, &schedule, Layout { column, width, all });
+        }
+    }
+    _ = write!(text, "\n{}: {}; {} unchanged.", "Plan".bold(), counts(&plan.summary()), plan.unchanged);
+    _ = write!(text, " {}", expectation(plan, schemas, &schedule));
+    text
+}
+
+/// How a change is laid out.
+#[derive(Clone, Copy)]
+struct Layout {
+    /// The longest name of the layer.
+    column: usize,
+    /// What fits in a line.
+    width: usize,
+    /// Whether to show the settings of what is created.
+    all: bool,
+}
+
+/// `88 to create, 1 to update`
+fn counts(summary: &Summary) -> String {
+    let parts = [
+        (summary.create, "to create"),
+        (summary.update, "to update"),
+        (summary.replace, "to replace"),
+        (summary.adopt, "to adopt"),
+        (summary.delete, "to delete"),
+        (summary.forget, "to forget"),
+    ];
+    let parts = parts.iter().filter(|(number, _)| *number > 0).map(|(number, what)| format!("{number} {what}"));
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The address without its layer, which stands above.
+fn name(change: &Change) -> &str {
+    change.address.as_str().split_once('/').map_or(change.address.as_str(), |(_, rest)| rest)
+}
+
+fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedule: &Schedule, layout: Layout) {
+    let symbol = match change.action {
+        Action::Create => "+".green().to_string(),
+        Action::Update => "~".yellow().to_string(),
+        Action::Replace => "±".magenta().to_string(),
+        Action::Delete => "-".red().to_string(),
+        Action::Adopt => "=".cyan().to_string(),
+        Action::Forget => "x".dimmed().to_string(),
+    };
+    let name = name(change);
+    let pad = " ".repeat(layout.column - name.chars().count());
+    let own = schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+    let mut notes = vec![change.kind.clone()];
+    if change.make.is_some() && own >= WORTH_NAMING && change.action != Action::Update {
+        notes.push(about(own));
+    }
+    // That something is created because it does not exist, or removed because it is not wanted, goes without saying.
+    if !matches!(change.action, Action::Create) || change.reason != bedplate_plan::DOES_NOT_EXIST {
+        notes.push(format!("{}: {}", action_word(change.action), change.reason));
+    }
+    _ = writeln!(text, "  {symbol} {}{pad}  {}", name.bold(), notes.join(" · ").dimmed());
+    if change.action != Action::Create || layout.all {
+        for field in &change.fields {
+            value::field(text, field, layout.width, change.action == Action::Create);
+        }
+    }
+    for removal in change.removals.iter().filter_map(|removal| removal.id.as_ref()) {
+        _ = writeln!(text, "      {} {}", "removes".dimmed(), removal.dimmed());
+    }
+    if schedule.outages.contains(&change.address) {
+        _ = writeln!(text, "      {} missing for a while: it cannot stand beside its replacement", "!".yellow().bold());
+    }
+}
+
+/// How long it will take, and what the longest way leads over.
+fn expectation(plan: &Plan, schemas: &dyn Schemas, schedule: &Schedule) -> String {
+    let longest = |nodes: &mut dyn Iterator<Item = NodeIndex>| {
+        nodes.max_by_key(|node| (schedule.remaining[node.index()], std::cmp::Reverse(*node)))
+    };
+    let mut next = longest(&mut schedule.graph.externals(Direction::Incoming));
+    let whole = next.map_or(Duration::ZERO, |node| schedule.remaining[node.index()]);
+    if whole < WORTH_NAMING {
+        return "Expected to take under a minute.".to_owned();
+    }
+    let mut way = Vec::new();
+    while let Some(node) = next {
+        let (Op::Make(change) | Op::Remove(change, _)) = schedule.graph[node];
+        let change = &plan.changes[change];
+        let own = schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+        if own >= WORTH_NAMING {
+            way.push(format!("{} ({})", change.address, about(own)));
+        }
+        let mut after = schedule.graph.edges_directed(node, Direction::Outgoing).map(|edge| edge.target());
+        next = longest(&mut after);
+    }
+    let way = if way.len() > 1 { format!(": {}", way.join(", then ")) } else { String::new() };
+    format!("Expected to take about {}{}.", about(whole), way.dimmed())
+}
+
+pub(crate) fn action_word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Replace => "replace",
+        Action::Delete => "delete",
+        Action::Adopt => "adopt",
+        Action::Forget => "forget",
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;

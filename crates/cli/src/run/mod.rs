@@ -1,0 +1,104 @@
+//! What happened in a run: a log of JSON lines beside the state, and what follows from it.
+
+mod log;
+mod timeline;
+
+pub(crate) use log::{RunLog, create, newest, read};
+pub(crate) use timeline::{Ending, Span, Timeline};
+
+use bedplate_engine::{Event, described};
+use bedplate_plan::{Plan, Schemas, schedule};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One line of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Line {
+    /// Seconds since the start of the run.
+    pub(crate) at: f64,
+    #[serde(flatten)]
+    pub(crate) what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(crate) enum What {
+    /// The run begins.
+    Run { format: u32, command: String, stack: String, started: String, effects: Vec<Effect> },
+    /// An effect begins.
+    Started { address: String, action: String },
+    /// AWS works on it, in AWS's words.
+    Waiting { address: String, state: String },
+    /// A call failed in a way that passes.
+    Retrying { address: String, operation: String, code: String, request_id: Option<String> },
+    /// An effect is complete.
+    Finished { address: String, action: String },
+    /// An effect failed.
+    Failed { address: String, code: String, message: String },
+    /// An effect was not tried.
+    Skipped { address: String, because: Option<String> },
+    /// The run is over.
+    End { ok: bool, interrupted: bool },
+}
+
+/// An effect of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Effect {
+    pub(crate) address: String,
+    pub(crate) kind: String,
+    pub(crate) action: String,
+    /// How long it usually takes, in seconds.
+    pub(crate) expected: u64,
+    /// The effects it waits for, by position.
+    pub(crate) after: Vec<usize>,
+}
+
+/// The version of the log's format.
+pub(crate) const FORMAT: u32 = 1;
+
+/// The effects of a plan, in the order of its schedule.
+pub(crate) fn effects(plan: &Plan, schemas: &dyn Schemas) -> Vec<Effect> {
+    let graph = schedule(plan, schemas).graph;
+    let effect = |node| {
+        let (change, action) = described(plan, graph[node]);
+        Effect {
+            address: change.address.to_string(),
+            kind: change.kind.clone(),
+            action: word(action),
+            expected: schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected).as_secs(),
+            after: graph.neighbors_directed(node, petgraph::Direction::Incoming).map(|node| node.index()).collect(),
+        }
+    };
+    graph.node_indices().map(effect).collect()
+}
+
+fn word(action: bedplate_plan::Action) -> String {
+    crate::render::action_word(action).to_owned()
+}
+
+impl From<&Event<'_>> for What {
+    fn from(event: &Event<'_>) -> Self {
+        match event {
+            Event::Started { address, action } => Self::Started { address: address.to_string(), action: word(*action) },
+            Event::Waiting { address, state, .. } => {
+                Self::Waiting { address: address.to_string(), state: (*state).to_owned() }
+            }
+            Event::Retrying { address, error } => Self::Retrying {
+                address: address.to_string(),
+                operation: error.operation.clone(),
+                code: error.code.clone(),
+                request_id: error.request_id.clone(),
+            },
+            Event::Finished { address, action, .. } => {
+                Self::Finished { address: address.to_string(), action: word(*action) }
+            }
+            Event::Failed { address, error } => {
+                Self::Failed { address: address.to_string(), code: error.code().to_owned(), message: error.to_string() }
+            }
+            Event::Skipped { address, because } => {
+                Self::Skipped { address: address.to_string(), because: because.map(ToString::to_string) }
+            }
+        }
+    }
+}
