@@ -70,6 +70,10 @@ impl Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a commented platform.toml, from flags or by asking; never overwrites.
+    Init(InitArgs),
+    /// Show the settings in force and where each came from.
+    Config,
     /// Answer whether a bootstrap would work; change nothing.
     Preflight,
     /// Show what would change and why, field by field.
@@ -98,6 +102,37 @@ pub(crate) enum Command {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// `init`
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The beginning of every resource's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) project_name: Option<String>,
+    /// The AWS region.
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// The AWS account.
+    #[arg(long, value_name = "ID")]
+    pub(crate) account_id: Option<String>,
+    /// Where alerts go.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) alert_email: Option<String>,
+    /// The monthly budget in US dollars.
+    #[arg(long, value_name = "USD")]
+    pub(crate) monthly_budget_limit: Option<String>,
+    /// `production` or `development` [default: production].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<String>,
+}
+
+impl InitArgs {
+    /// Whether nothing is left to ask.
+    pub(crate) fn complete(&self) -> bool {
+        let all = [&self.project_name, &self.region, &self.account_id, &self.alert_email, &self.monthly_budget_limit];
+        all.iter().all(|it| it.is_some())
+    }
 }
 
 /// `plan`

@@ -1,8 +1,8 @@
 //! How a command ends.
 
-use crate::render::Printer;
+use crate::{advice::call_hint, render::Printer};
 use bedplate_engine::SurveyError;
-use bedplate_model::{CallError, Class};
+use bedplate_model::CallError;
 use bedplate_platform::config::ConfigError;
 use bedplate_state::StoreError;
 use std::process::ExitCode;
@@ -73,42 +73,4 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         survey.or_else(|| cause.downcast_ref::<CallError>())
     });
     call.map(call_hint)
-}
-
-/// What to do about a failed call.
-pub(crate) fn call_hint(error: &CallError) -> String {
-    let request = match &error.request_id {
-        Some(id) => format!(" (request id {id})"),
-        None => String::new(),
-    };
-    let advice = match error.class {
-        Class::Denied if error.code.contains("Expired") => {
-            "the credentials have expired: sign in again (`aws sso login`, or renew the session), then run the same command".to_owned()
-        }
-        Class::Denied => format!(
-            "the caller may not do this: allow the action `{}` in its IAM policy, then run the same command again",
-            error.operation
-        ),
-        Class::Quota => format!(
-            "a quota of the account is reached ({}): remove what is not needed or ask for more in the Service Quotas \
-             console, then run the same command again",
-            error.code
-        ),
-        Class::Throttled => "AWS is throttling this account: run the same command again in a minute".to_owned(),
-        Class::Unreachable => {
-            "AWS did not answer, or failed without saying why: check the network, the region, --endpoint-url and the \
-             credentials, then run the same command again"
-                .to_owned()
-        }
-        Class::Busy => {
-            "something is still in use or being changed: run the same command again in a few minutes".to_owned()
-        }
-        Class::NotYet => "a fresh role has not spread through AWS yet: run the same command again".to_owned(),
-        Class::Invalid => format!(
-            "AWS does not accept the request: see the message above, and the documentation of {}",
-            error.operation
-        ),
-        _ => "run the same command again; it goes on where this run stopped".to_owned(),
-    };
-    format!("{advice}{request}")
 }

@@ -1,5 +1,6 @@
 //! `bedplate`: an AWS platform from one file, without Terraform.
 
+mod advice;
 mod args;
 mod commands;
 mod exit;

@@ -84,7 +84,7 @@ impl Local {
 
 /// The environment goes before the file, as everywhere with AWS; said aloud, because a platform in the wrong region is
 /// expensive.
-fn region_from_environment(globals: &Globals, config: &mut Config) -> Result<()> {
+pub(crate) fn region_from_environment(globals: &Globals, config: &mut Config) -> Result<()> {
     let Some(region) = std::env::var("AWS_REGION").ok().filter(|region| !region.is_empty()) else { return Ok(()) };
     if region != config.region.to_string() {
         let file = globals.config.display();

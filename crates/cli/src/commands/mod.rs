@@ -3,10 +3,12 @@
 mod apply;
 mod bootstrap;
 mod completions;
+mod config;
 mod consent;
 mod destroy;
 mod drift;
 mod graph;
+mod init;
 mod kubeconfig;
 mod output;
 mod plan;
@@ -26,6 +28,8 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
     let globals = &cli.globals;
     match &cli.command {
         Command::Report(args) => report::run(globals, args, printer),
+        Command::Init(args) => init::run(globals, args, printer).await,
+        Command::Config => config::run(globals, printer),
         Command::Preflight => preflight::run(globals, printer).await,
         Command::Plan(args) => plan::run(globals, args, printer).await,
         Command::Bootstrap(args) => bootstrap::run(globals, args, printer).await,

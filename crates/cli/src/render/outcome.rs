@@ -1,7 +1,7 @@
 //! What came of a run.
 
 use super::{Printer, count, plan::action_word, spoken};
-use crate::exit::call_hint;
+use crate::advice::call_hint;
 use bedplate_aws::Ledger;
 use bedplate_engine::{EffectError, Failure, Outcome};
 use bedplate_model::Json;

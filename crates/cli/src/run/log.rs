@@ -38,7 +38,7 @@ impl<'a> RunLog<'a> {
             format: FORMAT,
             command: command.to_owned(),
             stack: plan.stack.to_string(),
-            started: jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+            started: jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
             effects: effects(plan, schemas),
         });
         log

@@ -65,6 +65,11 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What is wrong, why, and what to do.
+    pub fn fault(&self) -> &Fault {
+        &self.fault
+    }
+
     /// The setting, with its table: `network.zones`. Empty for a syntax error.
     pub fn key(&self) -> String {
         dotted(&self.path)

@@ -13,6 +13,7 @@ mod database;
 mod error;
 mod monitoring;
 mod network;
+mod origin;
 mod parse;
 mod schema;
 mod secrets;
@@ -151,6 +152,11 @@ impl Config {
     /// case only the first syntax error is.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigError> {
         parse::parse(text, file_name)
+    }
+
+    /// The line, from 1, of every setting that a valid file sets, by its dotted path: `cluster.node_group.max`.
+    pub fn lines(text: &str) -> BTreeMap<String, usize> {
+        origin::lines(text)
     }
 
     /// The name of the stack, under which the state is kept: `fintechglobal-production`.

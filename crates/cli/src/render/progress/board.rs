@@ -70,13 +70,12 @@ impl Board {
         Self { effects, layers, now: Duration::ZERO }
     }
 
-    /// How many effects there are.
-    pub(super) fn total(&self) -> usize {
-        self.effects.len()
+    /// How much is done: `[17/110]`.
+    pub(super) fn counts(&self) -> String {
+        format!("[{}/{}]", self.done(), self.effects.len())
     }
 
-    /// How many are done.
-    pub(super) fn done(&self) -> usize {
+    fn done(&self) -> usize {
         self.count(|effect| effect.progress == Stage::Done)
     }
 
@@ -202,7 +201,7 @@ impl Board {
         let running = self.count(|effect| effect.running().is_some());
         let left = self.left(now);
         let left = if left.is_zero() { String::new() } else { format!(" · about {} left", about(left)) };
-        format!("{} of {} done · {running} running · {}{left}", self.done().bold(), self.total(), about(now),)
+        format!("{} of {} done · {running} running · {}{left}", self.done().bold(), self.effects.len(), about(now),)
     }
 }
 

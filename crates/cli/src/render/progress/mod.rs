@@ -84,8 +84,7 @@ impl Progress {
                 self.line(address, &format!("{}: {}, trying again", error.operation, error.code).dimmed().to_string());
             }
             Event::Finished { address, action, elapsed } => {
-                let (done, total) = (self.board().done(), self.board().total());
-                let progress = format!("[{done}/{total}]");
+                let progress = self.board().counts();
                 self.line(address, &format!("{} in {} {}", done_word(*action), spoken(*elapsed), progress.dimmed()));
             }
             Event::Failed { address, error } => self.line(address, &format!("{} {error}", "failed:".red().bold())),
