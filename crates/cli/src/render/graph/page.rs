@@ -12,8 +12,9 @@ const STYLE: &str = include_str!("graph.css");
 const SCRIPT: &str = include_str!("graph.js");
 /// Shorter waits are not worth a number.
 const WORTH_NAMING: Duration = Duration::from_secs(60);
-/// What fits into a box.
-const LETTERS: usize = 26;
+/// What fits into a box, and beside a time.
+const LETTERS: usize = 28;
+const LETTERS_BESIDE: usize = 20;
 
 /// A picture that stands for itself.
 pub(crate) fn svg(picture: &Picture) -> String {
@@ -75,7 +76,7 @@ fn drawing(picture: &Picture) -> Markup {
                 g .node.(node.status.word()).slow[slow] data-index=(index) transform={ "translate(" (x) " " (y) ")" } {
                     title { (node.address) "\n" (node.kind) "\n" (node.status.word()) @if slow { ", takes about " (about(node.expected)) } }
                     rect width=(width) height=(height) rx="5" {}
-                    text x="8" y="16" { (shortened(node.name())) }
+                    text x="8" y="16" { (shortened(node.name(), if slow { LETTERS_BESIDE } else { LETTERS })) }
                     @if slow { text .time x=(width - 6.0) y="16" text-anchor="end" { (about(node.expected)) } }
                 }
             }
@@ -83,11 +84,11 @@ fn drawing(picture: &Picture) -> Markup {
     }
 }
 
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= LETTERS {
+fn shortened(name: &str, letters: usize) -> String {
+    if name.chars().count() <= letters {
         return name.to_owned();
     }
-    name.chars().take(LETTERS - 1).chain(['…']).collect()
+    name.chars().take(letters - 1).chain(['…']).collect()
 }
 
 /// From the right side of one box to the left side of another.

@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 const STYLE: &str = include_str!("report.css");
 /// The height of a line, and where the bars begin.
 const ROW: f64 = 20.0;
-const LEFT: f64 = 300.0;
+const LEFT: f64 = 330.0;
 const WIDTH: f64 = 1100.0;
 const HEAD: f64 = 30.0;
 /// Steps of the time axis that people can read, in seconds.
