@@ -5,11 +5,13 @@ from typing import Any
 from moto.core.utils import get_service_model
 
 from . import (  # noqa: F401
+    athena,
     autoscaling,
     autoscaling_targets,
     budgets,
     cloudwatch,
     cost_explorer,
+    cost_reports,
     dashboards,
     dynamodb,
     ec2_endpoints,
@@ -27,10 +29,12 @@ from . import (  # noqa: F401
     elasticache,
     elasticache_groups,
     elbv2,
+    glue,
     iam,
     inventory,
     kms,
     logs,
+    organizations,
     rds,
     rds_cluster,
     rds_instance,

@@ -14,6 +14,7 @@ from . import (  # noqa: F401
     checks_groups,
     checks_kubernetes,
     checks_moments,
+    checks_optional,
     checks_platform,
     checks_services,
 )

@@ -67,7 +67,7 @@ class Cloud:
 
     def __exit__(self, *_: object) -> None:
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(60)
 
     def client(self, service: str, region: str = REGION) -> Any:
         """A client without retries and without checks of its own, so that the cloud sees and answers everything."""
