@@ -132,6 +132,18 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
             Class::Busy
         }
         "ResourceInUseException" => Class::AlreadyExists,
+        // A report's bucket whose policy has not spread.
+        "ValidationException" if says("bucket permission") => Class::NotYet,
+        "InvalidRequestException" if says("workgroup") && says("is not found") => Class::NotFound,
+        "InvalidRequestException" if says("workgroup") && says("already created") => Class::AlreadyExists,
+        "DuplicateReportNameException" | "DuplicatePolicyAttachmentException" => Class::AlreadyExists,
+        // One of ours was found by its tag before.
+        "DuplicatePolicyException" => Class::Foreign,
+        "ReportLimitReachedException" => Class::Quota,
+        "AWSOrganizationsNotInUseException" | "PolicyNotAttachedException" => Class::NotFound,
+        "PolicyInUseException" | "PolicyChangesInProgressException" | "ConcurrentModificationException"
+        | "FinalizingOrganizationException" => Class::Busy,
+        "ConstraintViolationException" | "PolicyTypeNotEnabledException" => Class::Invalid,
         "ClientException" if says("no cluster found") => Class::NotFound,
         "ResourceNotReadyException" | "EntityTemporarilyUnmodifiable" | "ResourceLockedException" => Class::Busy,
         "OperationAborted" => Class::Busy,
@@ -183,7 +195,8 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "ServiceUnavailableException" | "DependencyTimeoutException" | "KeyUnavailableException"
         | "KMSInternalException" => Class::Unreachable,
         "InternalError" | "InternalFailure" | "InternalServerError" | "InternalServiceError" | "ServiceUnavailable"
-        | "ServiceFailure" | "Unavailable" | "ServerException" => Class::Unreachable,
+        | "ServiceFailure" | "Unavailable" | "ServerException" | "InternalErrorException" | "InternalServerException"
+        | "InternalServiceException" | "OperationTimeoutException" | "ServiceException" => Class::Unreachable,
         _ => Class::Other,
     }
 }
@@ -296,6 +309,19 @@ mod tests {
                 "Only 10 tables can be created, updated, or deleted simultaneously",
                 Class::Busy,
             ),
+            (
+                "ValidationException",
+                "Failed to verify customer bucket permission. accountId: 1, bucket name: b",
+                Class::NotYet,
+            ),
+            ("InvalidRequestException", "WorkGroup costs is not found.", Class::NotFound),
+            ("InvalidRequestException", "WorkGroup is already created", Class::AlreadyExists),
+            ("DuplicateReportNameException", "", Class::AlreadyExists),
+            ("ReportLimitReachedException", "", Class::Quota),
+            ("AWSOrganizationsNotInUseException", "", Class::NotFound),
+            ("DuplicatePolicyException", "", Class::Foreign),
+            ("PolicyInUseException", "", Class::Busy),
+            ("PolicyNotAttachedException", "", Class::NotFound),
             (
                 "ValidationException",
                 "Time to live has been modified multiple times within a fixed interval",

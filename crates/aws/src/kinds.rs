@@ -1,7 +1,8 @@
 //! The table of resource types. A type that is not in it does not exist.
 
 use crate::{
-    Aws, budgets, ce, cloudwatch, dynamodb, ec2, eks, elasticache, iam, kms, logs, rds, s3, scaling, secrets, sns,
+    Aws, athena, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, glue, iam, kms, logs, organizations,
+    rds, s3, scaling, secrets, sns,
 };
 use bedplate_model::{Entry, Kind};
 
@@ -47,6 +48,10 @@ pub static KINDS: &[&dyn Kind<Aws>] = &[
     &Entry::<budgets::Budget>::NEW,
     &Entry::<ce::AnomalyMonitor>::NEW,
     &Entry::<ce::AnomalySubscription>::NEW,
+    &Entry::<cur::ReportDefinition>::NEW,
+    &Entry::<athena::Workgroup>::NEW,
+    &Entry::<glue::Database>::NEW,
+    &Entry::<organizations::Policy>::NEW,
     &Entry::<cloudwatch::Dashboard>::NEW,
     &Entry::<cloudwatch::Alarm>::NEW,
 ];

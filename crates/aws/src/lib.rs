@@ -1,16 +1,20 @@
 //! AWS: clients, errors, and one file per resource type under the folder of its service.
 
+pub mod athena;
 pub mod budgets;
 pub mod ce;
 pub mod cloudwatch;
+pub mod cur;
 pub mod dynamodb;
 pub mod ec2;
 pub mod eks;
 pub mod elasticache;
 pub mod facts;
+pub mod glue;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+pub mod organizations;
 pub mod rds;
 pub mod s3;
 pub mod scaling;

@@ -4,6 +4,7 @@ mod advice;
 mod args;
 mod commands;
 mod exit;
+mod organization;
 mod render;
 mod run;
 mod session;

@@ -12,6 +12,8 @@ mod costs;
 mod database;
 mod monitoring;
 mod network;
+mod organization;
+mod report;
 mod secrets;
 mod security;
 mod sessions;
@@ -81,7 +83,13 @@ pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
     let bucket = storage::declare(&mut layers, &key.arn);
     let topic = costs::topic(&mut layers, &key.arn);
     costs::declare(&mut layers, &topic);
+    if config.costs.report.enabled {
+        report::declare(&mut layers, &key.arn);
+    }
     monitoring::declare(&mut layers, &network, &topic);
+    if config.organization.enabled {
+        organization::declare(&mut layers);
+    }
 
     if config.cluster.enabled {
         let roles = security::cluster_roles(&mut layers);

@@ -68,8 +68,8 @@ fn data_lake(layers: &mut Layers<'_>, logs: &BucketOutputs<Draft>, key: &Input<A
     layers.graph.add::<Bucket>("storage/data-lake", spec)
 }
 
-/// What both buckets have in common; of the rest, nothing.
-fn private(layers: &Layers<'_>, name: String) -> BucketSpec<Draft> {
+/// What all buckets have in common; of the rest, nothing.
+pub(crate) fn private(layers: &Layers<'_>, name: String) -> BucketSpec<Draft> {
     BucketSpec {
         account: layers.config.account_id.as_str().into(),
         name: name.into(),
@@ -120,7 +120,7 @@ fn days<const N: usize>(classes: [(&str, u16); N]) -> BTreeMap<String, i32> {
 }
 
 /// A rule that does nothing yet.
-fn rule(prefix: &str) -> LifecycleRule {
+pub(crate) fn rule(prefix: &str) -> LifecycleRule {
     LifecycleRule {
         prefix: prefix.to_owned(),
         transitions: BTreeMap::new(),
@@ -131,16 +131,16 @@ fn rule(prefix: &str) -> LifecycleRule {
     }
 }
 
-fn bucket_arn(layers: &Layers<'_>, name: &str) -> String {
+pub(crate) fn bucket_arn(layers: &Layers<'_>, name: &str) -> String {
     format!("arn:{}:s3:::{name}", layers.facts.partition)
 }
 
-fn policy(statements: Vec<Json>) -> Json {
+pub(crate) fn policy(statements: Vec<Json>) -> Json {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// Refuses everybody who comes without TLS.
-fn tls_only(bucket: &str) -> Json {
+pub(crate) fn tls_only(bucket: &str) -> Json {
     json!({
         "Sid": "OnlyWithTls",
         "Effect": "Deny",

@@ -92,6 +92,12 @@ monitoring = { dashboard = false, alarms.enabled = false }
 costs = { email_subscription = false, service_budgets = {}, budgets_to_topic = false, anomaly_detection = false }
 "#;
 
+/// What there is on request only.
+const OPTIONAL: &str = r#"
+costs.report.enabled = true
+organization = { enabled = true, targets = ["ou-ab12-cdef3456", "123456789012"], allowed_regions = ["eu-west-1"] }
+"#;
+
 /// Configurations that between them declare everything there is.
 const SHAPES: &[&str] = &[
     "",
@@ -101,6 +107,7 @@ const SHAPES: &[&str] = &[
     "[security]\nservice_linked_roles = false\n[cluster]\nfargate_namespaces = []\n[cluster.load_balancer]\nenabled = false\n",
     "[cluster]\npublic_access_cidrs = [\"203.0.113.0/24\"]\n[cluster.node_group]\nmin = 0\ndesired = 0\n",
     "environment = \"development\"\n",
+    OPTIONAL,
     "database.enabled = false\ncache.enabled = false\nsessions.enabled = false\ncluster.enabled = false\n",
     LEAST,
 ];
@@ -161,7 +168,7 @@ fn kubernetes_finds_its_subnets_by_tags() {
 #[test]
 fn counts() {
     let counts: Vec<usize> = SHAPES.iter().map(|shape| platform(shape).iter().count()).collect();
-    assert_eq!(counts, [110, 117, 92, 90, 96, 110, 110, 62, 82]);
+    assert_eq!(counts, [110, 117, 92, 90, 96, 110, 110, 118, 62, 82]);
 }
 
 #[test]
@@ -410,6 +417,43 @@ fn the_application_waits_for_no_instance_of_the_database() {
     let needed = graph.with_dependencies(BTreeSet::from([Address::new("security/role/app").unwrap()]));
     assert!(needed.contains(&Address::new("database/cluster").unwrap()));
     assert!(needed.iter().all(|address| !address.as_str().starts_with("database/instance")), "{needed:?}");
+}
+
+#[test]
+fn what_is_on_request_is_off() {
+    let on: BTreeSet<String> = &addresses(&platform(OPTIONAL)) - &addresses(&platform(""));
+    let expected = [
+        "costs/report",
+        "costs/report-bucket",
+        "costs/report-database",
+        "costs/report-workgroup",
+        "organization/deny-root-user",
+        "organization/protect-cloudtrail",
+        "organization/restrict-regions",
+        "organization/tags",
+    ];
+    assert_eq!(on, expected.map(str::to_owned).into());
+}
+
+/// Organizations takes 5,120 bytes (quotas for AWS Organizations).
+#[test]
+fn policies_of_the_organization_fit() {
+    let regions = ["eu-central-1", "eu-north-1", "eu-west-1", "eu-west-2", "eu-west-3", "us-east-2", "us-west-2"];
+    let settings =
+        format!("organization = {{ enabled = true, targets = [\"r-ab12\"], allowed_regions = {regions:?} }}\n");
+    let graph = platform(&settings);
+    for name in ["deny-root-user", "protect-cloudtrail", "restrict-regions", "tags"] {
+        let content = draft(&graph, &format!("organization/{name}"))["content"].to_string();
+        assert!(content.len() < 5120, "{name} has {} bytes", content.len());
+    }
+}
+
+#[test]
+fn nobody_is_exempt_when_nobody_is_named() {
+    let graph = platform("organization = { enabled = true, targets = [\"r-ab12\"], exempt_roles = [] }\n");
+    assert!(draft(&graph, "organization/protect-cloudtrail")["content"]["Statement"][0].get("Condition").is_none());
+    let regions = &draft(&graph, "organization/restrict-regions")["content"]["Statement"][0]["Condition"];
+    assert_eq!(regions, &json!({"StringNotEquals": {"aws:RequestedRegion": ["us-east-1"]}}));
 }
 
 #[test]

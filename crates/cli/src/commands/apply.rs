@@ -4,6 +4,7 @@ use super::{consent, plan::SavedPlan};
 use crate::{
     args::{ApplyArgs, Globals},
     exit::{Exit, Refused},
+    organization,
     render::{Printer, Progress, outcome_json, report::where_time_went, show_outcome, show_plan},
     run::{self, RunLog, Timeline},
     session::{self, Session},
@@ -21,6 +22,7 @@ pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) 
     // Before AWS is asked, so that what is planned is still true when it is done.
     let _lock = local.lock("apply")?;
     let mut session = Session::connect(globals, session::Local::open(globals).await?).await?;
+    organization::check(&session).await?;
     let plan = match &args.file {
         Some(path) => saved_plan(path, &mut session)?,
         None => {

@@ -3,6 +3,7 @@
 use crate::{
     args::{Globals, PlanArgs},
     exit::{Exit, Refused},
+    organization,
     render::{Printer, plan_json, show_plan},
     session::{self, Session},
 };
@@ -23,6 +24,7 @@ pub(crate) struct SavedPlan {
 
 pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -> Result<Exit> {
     let session = Session::open(globals).await?;
+    organization::check(&session).await?;
     let targets = session::targets(&args.targets.targets, &session.graph, &session.state)?;
     let options =
         Options { targets: targets.map(|targets| session.graph.with_dependencies(targets)), ..Options::default() };

@@ -3,6 +3,7 @@
 use crate::{
     args::Globals,
     exit::{Exit, Refused},
+    organization,
     render::Printer,
     session::Session,
 };
@@ -27,6 +28,7 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
 
 /// What opening the session has not checked yet (credentials, account and zones are).
 pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
+    organization::check(session).await?;
     let config = &session.local.config;
     if !config.cluster.enabled {
         return Ok(());

@@ -13,9 +13,6 @@ use super::schema::{self, properties};
 use super::suggest::closest;
 use super::values::Format;
 
-/// Tables of layers that are not built yet. A setting that nothing reads would look as if it worked.
-const LATER: [&str; 1] = ["organization"];
-
 /// All that is wrong with the keys and values of a file.
 pub(super) fn check(text: &str, table: &DeTable<'_>) -> Vec<Problem> {
     let mut checker = Checker { text, path: Vec::new(), problems: Vec::new() };
@@ -240,13 +237,6 @@ fn unknown(schema: &Value, path: &[String], value: &DeValue<'_>) -> Fault {
     let (key, table) = path.split_last().map(|(key, table)| (key.as_str(), table)).unwrap_or_default();
     let place =
         if table.is_empty() { "at the top of the file".to_owned() } else { format!("in `[{}]`", dotted(table)) };
-    if table.is_empty() && LATER.contains(&key) {
-        return Fault::new(
-            format!("`[{key}]` has no settings yet"),
-            "this version of bedplate does not build that layer, and would ignore what the table says",
-            "take the table out for now",
-        );
-    }
     let thing = if matches!(value, DeValue::Table(_)) { "table" } else { "setting" };
     let what = format!("there is no {thing} `{}` {place}", shown(key));
     let siblings: Vec<&str> = properties(schema).into_iter().flatten().map(|(key, _)| key.as_str()).collect();

@@ -6,19 +6,11 @@ use ipnet::Ipv4Net;
 
 use super::values::{Why, cidr, value};
 
-/// The first slot of each tier; the slots after it are the further zones. The gaps leave room for zones to come.
-const PUBLIC: u32 = 1;
-const APP: u32 = 11;
-const DATA: u32 = 21;
-
 /// A slot is 1/32 of the VPC at most, so that the last tier and its gap fit.
 const SLOT_BITS: u8 = 5;
 
 /// Slots are no larger than this: 251 usable addresses.
 const LARGEST_SLOT: u8 = 24;
-
-/// How many zones fit before one tier runs into the next.
-const MAX_ZONES: u8 = 10;
 
 /// What may be behind a NAT gateway: RFC 1918, and RFC 6598 for carriers.
 const PRIVATE: [Ipv4Net; 4] = [
@@ -79,8 +71,8 @@ fn parse(text: &str) -> Result<Ipv4Net, Why> {
 /// The subnets of every tier, one per zone and in the zones' order.
 ///
 /// The VPC is divided into slots: /24, or 1/32 of the VPC where that is smaller (a /20 has /25 slots, a /22 has /27).
-/// Public subnets take the slots from 1, app subnets from 11, data subnets from 21, so that 10.0.0.0/16 gives
-/// 10.0.1.0/24, 10.0.11.0/24 and 10.0.21.0/24 in the first zone, and adding a zone moves no subnet.
+/// By default public subnets take the slots from 1, app subnets from 11, data subnets from 21, so that 10.0.0.0/16 gives
+/// 10.0.1.0/24, 10.0.11.0/24 and 10.0.21.0/24 in the first zone. The gaps are for zones to come: adding one moves no subnet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubnetPlan {
     /// Subnets with a route to the internet gateway.
@@ -91,26 +83,46 @@ pub struct SubnetPlan {
     pub data: Vec<Ipv4Net>,
 }
 
+/// The first slot of each tier; the slots after it are for the further zones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slots {
+    pub(super) public: u8,
+    pub(super) app: u8,
+    pub(super) data: u8,
+}
+
 impl SubnetPlan {
-    /// Divides the range among `zones` zones, or among ten if there are more.
-    pub fn new(cidr: &VpcCidr, zones: u8) -> Self {
+    /// Divides the range among `zones` zones. Every slot up to the last one has to be less than [`slots`].
+    pub(super) fn new(cidr: &VpcCidr, zones: u8, first: Slots) -> Self {
         let VpcCidr(net) = *cidr;
-        let prefix = LARGEST_SLOT.max(net.prefix_len() + SLOT_BITS);
-        let slot = |number: u32| {
-            let address = u32::from(net.network()) + (number << (32 - prefix));
+        let prefix = slot_prefix(net);
+        let slot = |number: u8| {
+            let address = u32::from(net.network()) + (u32::from(number) << (32 - prefix));
             Ipv4Net::new_assert(Ipv4Addr::from(address), prefix)
         };
-        let tier = |first: u32| (0..zones.min(MAX_ZONES)).map(|zone| slot(first + u32::from(zone))).collect();
-        Self { public: tier(PUBLIC), app: tier(APP), data: tier(DATA) }
+        let tier = |first: u8| (0..zones).map(|zone| slot(first.saturating_add(zone))).collect();
+        Self { public: tier(first.public), app: tier(first.app), data: tier(first.data) }
     }
+}
+
+fn slot_prefix(net: Ipv4Net) -> u8 {
+    LARGEST_SLOT.max(net.prefix_len() + SLOT_BITS)
+}
+
+/// How many slots a range has: 32 to 256.
+pub(super) fn slots(cidr: &VpcCidr) -> u16 {
+    let VpcCidr(net) = *cidr;
+    1 << (slot_prefix(net) - net.prefix_len())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FIRST: Slots = Slots { public: 1, app: 11, data: 21 };
+
     fn plan(text: &str, zones: u8) -> SubnetPlan {
-        SubnetPlan::new(&text.parse().expect("a VPC's range"), zones)
+        SubnetPlan::new(&text.parse().expect("a VPC's range"), zones, FIRST)
     }
 
     fn texts(nets: &[Ipv4Net]) -> Vec<String> {
@@ -119,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_default_gives_the_reference_subnets() {
-        let plan = SubnetPlan::new(&VpcCidr::DEFAULT, 2);
+        let plan = SubnetPlan::new(&VpcCidr::DEFAULT, 2, FIRST);
         assert_eq!(texts(&plan.public), ["10.0.1.0/24", "10.0.2.0/24"]);
         assert_eq!(texts(&plan.app), ["10.0.11.0/24", "10.0.12.0/24"]);
         assert_eq!(texts(&plan.data), ["10.0.21.0/24", "10.0.22.0/24"]);
@@ -135,9 +147,9 @@ mod tests {
     #[test]
     fn subnets_lie_in_the_range_and_apart() {
         for prefix in 16..=22 {
-            for zones in [2, 3, MAX_ZONES, u8::MAX] {
+            for zones in [2, 3, 10] {
                 let vpc: VpcCidr = format!("10.64.0.0/{prefix}").parse().expect("a VPC's range");
-                let plan = SubnetPlan::new(&vpc, zones);
+                let plan = SubnetPlan::new(&vpc, zones, FIRST);
                 let all: Vec<_> = [plan.public, plan.app, plan.data].concat();
                 for (index, subnet) in all.iter().enumerate() {
                     assert!(vpc.net().contains(subnet), "{subnet} is not in {vpc}");
@@ -147,6 +159,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_range_has_32_slots_or_those_of_a_24() {
+        let slots = |text: &str| super::slots(&text.parse().expect("a VPC's range"));
+        assert_eq!([slots("10.0.0.0/16"), slots("10.0.0.0/18"), slots("10.0.0.0/19")], [256, 64, 32]);
+        assert_eq!([slots("10.0.0.0/20"), slots("10.0.0.0/22")], [32, 32]);
     }
 
     #[test]

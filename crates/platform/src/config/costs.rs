@@ -49,7 +49,7 @@ const SERVICES: [(&str, &str, &str); 5] = [
     ("Amazon Simple Storage Service", "s3", "200"),
 ];
 
-/// Budgets and cost anomaly detection.
+/// Budgets, cost anomaly detection, and the cost and usage report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Costs {
@@ -72,6 +72,33 @@ pub struct Costs {
     /// How many US dollars an anomaly has to cost before somebody is told.
     #[schemars(range(min = 1, max = 1000000))]
     pub anomaly_impact_usd: u32,
+    /// The cost and usage report: every hour's costs of every resource, to be asked with SQL.
+    pub report: Report,
+}
+
+/// The cost and usage report: every hour's costs of every resource, to be asked with SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Report {
+    /// Whether there is one, with a bucket, a workgroup of Athena and a database of Glue. AWS begins to deliver within a
+    /// day.
+    pub enabled: bool,
+    /// How many days a delivered file is kept.
+    #[schemars(range(min = 31, max = 3650))]
+    pub retention_days: u16,
+    /// How many days the result of a query is kept.
+    #[schemars(range(min = 1, max = 3650))]
+    pub result_retention_days: u16,
+    /// How many gigabytes one query may read before Athena cancels it. Athena is paid by what is read.
+    #[schemars(range(min = 1, max = 100000))]
+    pub scan_limit_gb: u32,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        // A year and a month: the same month of the last year can be compared.
+        Self { enabled: false, retention_days: 400, result_retention_days: 30, scan_limit_gb: 100 }
+    }
 }
 
 impl Default for Costs {
@@ -88,6 +115,7 @@ impl Default for Costs {
             budgets_to_topic: true,
             anomaly_detection: true,
             anomaly_impact_usd: 20,
+            report: Report::default(),
         }
     }
 }

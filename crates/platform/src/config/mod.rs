@@ -13,8 +13,10 @@ mod database;
 mod error;
 mod monitoring;
 mod network;
+mod organization;
 mod origin;
 mod parse;
+mod reference;
 mod schema;
 mod secrets;
 mod security;
@@ -33,11 +35,13 @@ use serde::{Deserialize, Serialize};
 pub use self::cache::{Cache, Eviction};
 pub use self::cidr::{SubnetPlan, VpcCidr};
 pub use self::cluster::{AmiType, Autoscaling, CapacityType, Cluster, LoadBalancer, LogType, NodeGroup, SupportType};
-pub use self::costs::{BilledService, Costs};
+pub use self::costs::{BilledService, Costs, Report};
 pub use self::database::{Database, DatabaseLog, Insights, MonitoringInterval, ReaderScaling};
 pub use self::error::{ConfigError, Fault, Problem};
 pub use self::monitoring::{Alarms, Monitoring};
 pub use self::network::{GatewayService, NatGateways, Network, ZONES_WITHOUT_EKS};
+pub use self::organization::{Organization, OrganizationTarget, RoleName};
+pub use self::reference::reference_page;
 pub use self::schema::{Setting, json_schema, settings};
 pub use self::secrets::Secrets;
 pub use self::security::Security;
@@ -102,9 +106,12 @@ pub struct Config {
     /// The dashboard and the alarms.
     #[serde(default)]
     pub monitoring: Monitoring,
-    /// Budgets and cost anomaly detection.
+    /// Budgets, cost anomaly detection, and the cost and usage report.
     #[serde(default)]
     pub costs: Costs,
+    /// Policies for the accounts of an AWS organization. Only its management account can have them.
+    #[serde(default)]
+    pub organization: Organization,
 }
 
 /// What the platform is for.
@@ -114,7 +121,8 @@ pub enum Environment {
     /// Deletion protection and final snapshots are on.
     #[default]
     Production,
-    /// Deletion protection and final snapshots are off, so that a destroy leaves nothing behind.
+    /// Deletion protection and final snapshots are off, so that one destroy removes everything. The key and the secrets
+    /// are then pending deletion for the days their settings say, and come back with the next bootstrap.
     Development,
 }
 
@@ -204,6 +212,11 @@ impl Config {
         self.bucket("s3-logs")
     }
 
+    /// The name of the bucket with the cost and usage report.
+    pub fn report_bucket(&self) -> String {
+        self.bucket("cost-reports")
+    }
+
     fn bucket(&self, suffix: &str) -> String {
         format!("{}-{}-{}", self.name(suffix), self.account_id, self.region)
     }
@@ -261,6 +274,7 @@ impl Config {
         findings.extend(self.sessions.findings());
         findings.extend(self.storage.findings());
         findings.extend(self.costs.findings());
+        findings.extend(self.organization.findings());
         findings
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::cidr::{SubnetPlan, VpcCidr};
+use super::cidr::{Slots, SubnetPlan, VpcCidr, slots};
 use super::error::{Fault, Finding};
 use super::values::{EndpointService, Ipv4Cidr, RetentionDays, ZoneId};
 
@@ -21,6 +21,16 @@ pub struct Network {
     /// The private address range of the VPC, from which every subnet is cut. It cannot be changed without replacing
     /// everything in it.
     pub cidr: VpcCidr,
+    /// The slot of the first public subnet; those of further zones follow. A slot is a /24, or 1/32 of the VPC where that is
+    /// smaller: in 10.0.0.0/16, slot 1 is 10.0.1.0/24. It cannot be changed without replacing the subnet and what is in it.
+    #[schemars(range(min = 0, max = 253))]
+    pub public_subnet_slot: u8,
+    /// The slot of the first app subnet, as for the public ones.
+    #[schemars(range(min = 0, max = 253))]
+    pub app_subnet_slot: u8,
+    /// The slot of the first data subnet, as for the public ones.
+    #[schemars(range(min = 0, max = 253))]
+    pub data_subnet_slot: u8,
     /// How many availability zones the platform spans. EKS, Aurora and the load balancer need two.
     #[schemars(range(min = 2, max = 3))]
     pub zones: u8,
@@ -91,6 +101,9 @@ impl Default for Network {
         let endpoints = ["ecr.api", "ecr.dkr", "secretsmanager", "ssm", "ssmmessages", "sts", "logs", "ec2"];
         Self {
             cidr: VpcCidr::DEFAULT,
+            public_subnet_slot: 1,
+            app_subnet_slot: 11,
+            data_subnet_slot: 21,
             zones: 2,
             zone_ids: Vec::new(),
             nat_gateways: NatGateways::PerZone,
@@ -110,7 +123,45 @@ impl Default for Network {
 impl Network {
     /// Where the subnets lie.
     pub fn subnets(&self) -> SubnetPlan {
-        SubnetPlan::new(&self.cidr, self.zones)
+        let (public, app, data) = (self.public_subnet_slot, self.app_subnet_slot, self.data_subnet_slot);
+        SubnetPlan::new(&self.cidr, self.zones, Slots { public, app, data })
+    }
+
+    /// What is wrong with the places of the tiers.
+    fn slot_findings(&self) -> Vec<Finding> {
+        let mut tiers = [
+            ("network.public_subnet_slot", self.public_subnet_slot),
+            ("network.app_subnet_slot", self.app_subnet_slot),
+            ("network.data_subnet_slot", self.data_subnet_slot),
+        ];
+        tiers.sort_by_key(|(_, first)| *first);
+        let zones = u16::from(self.zones);
+        let mut findings = Vec::new();
+        for pair in tiers.windows(2) {
+            let [(lower, at), (upper, next)] = pair else { continue };
+            if u16::from(*at) + zones > u16::from(*next) {
+                findings.push(Finding::at(
+                    [*upper, *lower, "network.zones"],
+                    Fault::new(
+                        format!("the subnets from slot {at} and those from slot {next} lie on each other"),
+                        format!("{zones} zones take {zones} slots of each tier"),
+                        format!("write {} or more, and leave room for a zone to come", u16::from(*at) + zones),
+                    ),
+                ));
+            }
+        }
+        let (slots, [.., (last, first)]) = (slots(&self.cidr), tiers);
+        if u16::from(first) + zones > slots {
+            findings.push(Finding::at(
+                [last, "network.cidr"],
+                Fault::new(
+                    format!("the subnets from slot {first} lie outside of {}", self.cidr),
+                    format!("it has {slots} slots, counted from 0, and {zones} zones take {zones} of them"),
+                    format!("write {} or less, or take a larger range", slots - zones),
+                ),
+            ));
+        }
+        findings
     }
 
     /// How many NAT gateways there are.
@@ -122,7 +173,7 @@ impl Network {
     }
 
     pub(super) fn findings(&self, cluster: bool) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let mut findings = self.slot_findings();
         let pinned = self.zone_ids.len();
         if pinned != 0 && pinned != usize::from(self.zones) {
             findings.push(Finding::at(

@@ -184,20 +184,6 @@ fn a_table_inside_another_that_stands_alone() {
 }
 
 #[test]
-fn a_table_of_a_later_layer() {
-    assert_snapshot!(refused("[organization]\nenabled = true\n"), @r"
-    error: `[organization]` has no settings yet
-     --> platform.toml:6:2
-      |
-    6 | [organization]
-      |  ^^^^^^^^^^^^
-      |
-      = note: this version of bedplate does not build that layer, and would ignore what the table says
-      = help: take the table out for now
-    ");
-}
-
-#[test]
 fn a_number_out_of_range() {
     assert_snapshot!(refused("[network]\nzones = 7\n"), @r"
     error: `network.zones` cannot be `7`

@@ -371,3 +371,57 @@ fn budgets_of_one_name() {
     error: 3 problems in `platform.toml`; nothing was touched
     "#);
 }
+
+#[test]
+fn policies_on_nothing() {
+    assert_snapshot!(refused("[organization]\nenabled = true\n"), @r#"
+    error: the policies of the organization apply to nothing
+     --> platform.toml:7:11
+      |
+    7 | enabled = true
+      |           ^^^^
+      |
+      = note: a policy has no effect before it is attached
+      = help: write `targets = ["ou-…"]` in `[organization]`, or `enabled = false`
+    "#);
+}
+
+#[test]
+fn subnets_on_each_other() {
+    assert_snapshot!(refused("[network]\nzones = 3\napp_subnet_slot = 3\n"), @r"
+    error: the subnets from slot 1 and those from slot 3 lie on each other
+     --> platform.toml:8:19
+      |
+    7 | zones = 3
+      |         -
+    8 | app_subnet_slot = 3
+      |                   ^
+      |
+      = note: 3 zones take 3 slots of each tier
+      = help: write 4 or more, and leave room for a zone to come
+    ");
+}
+
+#[test]
+fn subnets_outside_of_the_vpc() {
+    assert_snapshot!(refused("[network]\ncidr = \"10.0.0.0/20\"\ndata_subnet_slot = 31\n"), @r#"
+    error: the subnets from slot 31 lie outside of 10.0.0.0/20
+     --> platform.toml:8:20
+      |
+    7 | cidr = "10.0.0.0/20"
+      |        -------------
+    8 | data_subnet_slot = 31
+      |                    ^^
+      |
+      = note: it has 32 slots, counted from 0, and 2 zones take 2 of them
+      = help: write 30 or less, or take a larger range
+    "#);
+}
+
+#[test]
+fn tiers_may_change_places() {
+    let config = config("[network]\npublic_subnet_slot = 40\napp_subnet_slot = 2\ndata_subnet_slot = 0\n");
+    let plan = config.network.subnets();
+    let first = [&plan.public, &plan.app, &plan.data].map(|tier| tier[0].to_string());
+    assert_eq!(first, ["10.0.40.0/24", "10.0.2.0/24", "10.0.0.0/24"]);
+}

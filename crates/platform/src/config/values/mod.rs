@@ -36,7 +36,7 @@ pub(super) struct Format {
 }
 
 /// Every rule; a format of the schema that is missing here fails a test.
-static FORMATS: [&Format; 36] = [
+static FORMATS: [&Format; 38] = [
     &AccountId::FORMAT,
     &AddonName::FORMAT,
     &Amount::FORMAT,
@@ -71,6 +71,8 @@ static FORMATS: [&Format; 36] = [
     &ZoneId::FORMAT,
     &super::cidr::VpcCidr::FORMAT,
     &super::costs::BilledService::FORMAT,
+    &super::organization::OrganizationTarget::FORMAT,
+    &super::organization::RoleName::FORMAT,
     &super::tags::TagKey::FORMAT,
     &super::tags::TagValue::FORMAT,
 ];

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::config::{TagKey, TagValue, VpcCidr};
+use crate::config::{OrganizationTarget, RoleName, TagKey, TagValue, VpcCidr};
 
 /// Checks that the example and `right` are accepted and shows what is said about each of `wrong`.
 fn rule(format: &Format, right: &[&str], wrong: &[&str]) -> String {
@@ -455,4 +455,24 @@ fn prefixes() {
     `a b` is not the beginning of secrets' names: it has a space in it; write up to 128 letters, digits, `-`, `_`, `.` and `/`, for example `fintech`
     ");
     assert_eq!(ObjectPrefix::known("raw/logs/").top(), "raw/");
+}
+
+#[test]
+fn organization_targets() {
+    let right = ["r-ab12", "ou-ab12-12345678", "012345678901"];
+    let wrong = ["", "root", "r-AB12", "r-abc", "ou-ab12", "ou-ab12-1234", "12345678901", "r-ab12-12345678"];
+    let said = rule(&OrganizationTarget::FORMAT, &right, &wrong);
+    assert!(said.lines().all(|line| line.contains("write r-…, ou-… or the 12 digits of an account")), "{said}");
+}
+
+#[test]
+fn role_names() {
+    let right = ["Admin", "team/Admin_1", "aws-reserved/sso.amazonaws.com/*/AWSReservedSSO_Admin_*"];
+    assert_snapshot!(rule(&RoleName::FORMAT, &right, &["", "/Admin", "*", "a b", "arn:aws:iam::1:role/a"]), @r"
+    `` is not the name of an IAM role: it is empty; write the role's path and name, where * stands for any characters, for example `OrganizationAccountAccessRole`
+    `/Admin` is not the name of an IAM role: it begins with `/`, which stands before it anyway; write the role's path and name, where * stands for any characters, for example `OrganizationAccountAccessRole`
+    `*` is not the name of an IAM role: it would exempt every role; write the role's path and name, where * stands for any characters, for example `OrganizationAccountAccessRole`
+    `a b` is not the name of an IAM role: it has a space in it; write the role's path and name, where * stands for any characters, for example `OrganizationAccountAccessRole`
+    `arn:aws:iam::1:role/a` is not the name of an IAM role: `:` is not allowed in it; write the role's path and name, where * stands for any characters, for example `OrganizationAccountAccessRole`
+    ");
 }

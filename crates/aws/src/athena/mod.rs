@@ -1,0 +1,5 @@
+//! Athena.
+
+mod workgroup;
+
+pub use workgroup::{Workgroup, WorkgroupOutputs, WorkgroupSpec};

@@ -1,0 +1,5 @@
+//! Cost and usage reports.
+
+mod report_definition;
+
+pub use report_definition::{ReportDefinition, ReportDefinitionOutputs, ReportDefinitionSpec};
