@@ -9,7 +9,7 @@ use std::{
 };
 
 /// The workspace's root.
-pub(crate) fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 
@@ -23,7 +23,7 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// A Python that has boto3 and what the local cloud needs.
-pub(crate) fn python() -> PathBuf {
+pub fn python() -> PathBuf {
     prepared("BEDPLATE_TEST_PYTHON", || root().join(".venv/bin/python"))
 }
 

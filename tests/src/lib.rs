@@ -10,6 +10,6 @@ mod project;
 mod server;
 
 pub use cloud::{AwsError, Cloud, Inventory, KEPT, counts, without_kept};
-pub use environment::{has_program, skip};
+pub use environment::{has_program, python, root, skip};
 pub use json::{JsonExt, Plan, changed, set};
 pub use project::{FIVE_LINES, Project, Run, Running, STACK, UNTAGGED};

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod cloud;
 mod demo;
+mod docs;
 mod figures;
 mod localstack;
 mod process;
@@ -32,6 +33,8 @@ enum Task {
     Localstack(localstack::Args),
     /// Builds bedplate, bootstraps a whole platform in the local cloud, and leaves it running to play with
     Demo(demo::Args),
+    /// Writes docs/settings.md and docs/platform.schema.json from the settings in the code
+    Docs,
     /// Counts the API calls of the main job and writes docs/figures.md
     Figures,
     /// Cuts runs off at every instant and proves that the next one converges
@@ -71,6 +74,7 @@ fn main() -> Result<ExitCode> {
         Task::Cloud(args) => cloud::run(&workspace, &args),
         Task::Localstack(args) => localstack::run(&workspace, &args),
         Task::Demo(args) => demo::run(&workspace, &args),
+        Task::Docs => docs::run(&workspace),
         Task::Figures => figures::run(&workspace),
         Task::Prove(args) => prove::run(&workspace, &args),
         Task::Test(args) => test::run(&workspace, &args),
