@@ -70,9 +70,11 @@ pub struct Config {
     pub account_id: AccountId,
     /// The e-mail address for budget and cost alerts. It is also the value of the `Owner` tag.
     pub alert_email: Email,
-    /// The monthly budget of the platform in US dollars. Mail goes out when 80 % and 100 % of it are spent.
+    /// The monthly budget of the platform in US dollars. `costs.budget_alert_percents` says when mail goes out.
     pub monthly_budget_limit: Amount,
-    /// What the platform is for: it decides whether deletion protection and final snapshots are on.
+    /// What the platform is for. In production deletion protection and final snapshots are on, in development they
+    /// are off. In both, the key and the secrets of a destroyed platform are pending deletion for the days that their
+    /// settings say.
     #[serde(default)]
     pub environment: Environment,
     /// Tags for every resource that can be tagged, next to `Environment`, `Project` and `Owner`, which are set already.
@@ -121,8 +123,8 @@ pub enum Environment {
     /// Deletion protection and final snapshots are on.
     #[default]
     Production,
-    /// Deletion protection and final snapshots are off, so that one destroy removes everything. The key and the secrets
-    /// are then pending deletion for the days their settings say, and come back with the next bootstrap.
+    /// Deletion protection and final snapshots are off, so that a destroy leaves no snapshot. The key and the secrets
+    /// are pending deletion for the days their settings say, as in production, and come back with the next bootstrap.
     Development,
 }
 
