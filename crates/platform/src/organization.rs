@@ -3,7 +3,10 @@
 //! Service control policies never apply to the organization's management account, which is where they are made: whoever
 //! runs this cannot be locked out by them.
 
-use crate::{Layers, config::Region};
+use crate::{
+    Layers,
+    config::{Region, RoleName},
+};
 use bedplate_aws::organizations::{Policy, PolicySpec};
 use bedplate_model::{Input, Json};
 use serde_json::json;
@@ -137,8 +140,8 @@ fn protect_cloudtrail(layers: &Layers<'_>) -> Json {
 
 /// A condition that does not hold for the exempt roles.
 fn exempting(layers: &Layers<'_>, mut condition: Json) -> Json {
-    let arn = |role: &dyn ToString| format!("arn:{}:iam::*:role/{}", layers.facts.partition, role.to_string());
-    let roles: Vec<String> = layers.config.organization.exempt_roles.iter().map(|role| arn(role)).collect();
+    let arn = |role: &RoleName| format!("arn:{}:iam::*:role/{role}", layers.facts.partition);
+    let roles: Vec<String> = layers.config.organization.exempt_roles.iter().map(arn).collect();
     if !roles.is_empty() {
         condition["ArnNotLike"] = json!({"aws:PrincipalArn": roles});
     }
