@@ -5,6 +5,7 @@
 One request a line on standard input, one answer a line on standard output, both JSON:
 
     {"service": "ec2", "operation": "describe_vpcs", "arguments": {"VpcIds": ["vpc-1"]}}
+    {"service": "ec2", "region": "eu-west-1", "operation": "describe_vpcs"}
     {"method": "GET", "path": "/_cloud/calls"}
 
 The answer is {"result": ...}, with all pages of a list in one, or {"error": {"code": ..., "message": ...}}.
@@ -24,15 +25,15 @@ ENDPOINT, ACCESS_KEY = sys.argv[1:]
 
 
 @functools.cache
-def client(service):
+def client(service, region):
     # A retry would hide a failure and count as a call.
     config = Config(retries={"total_max_attempts": 1})
     keys = {"aws_access_key_id": ACCESS_KEY, "aws_secret_access_key": "test"}
-    return boto3.client(service, region_name="us-east-1", endpoint_url=ENDPOINT, config=config, **keys)
+    return boto3.client(service, region_name=region, endpoint_url=ENDPOINT, config=config, **keys)
 
 
-def call(service, operation, arguments):
-    caller = client(service)
+def call(service, region, operation, arguments):
+    caller = client(service, region)
     if caller.can_paginate(operation):
         result = caller.get_paginator(operation).paginate(**arguments).build_full_result()
     else:
@@ -52,7 +53,8 @@ def answer(request):
     try:
         if "path" in request:
             return {"result": control(request["method"], request["path"], request.get("body"))}
-        return {"result": call(request["service"], request["operation"], request.get("arguments", {}))}
+        region = request.get("region", "us-east-1")
+        return {"result": call(request["service"], region, request["operation"], request.get("arguments", {}))}
     except ClientError as error:
         return {"error": {"code": error.response["Error"]["Code"], "message": str(error)}}
     except (BotoCoreError, urllib.error.URLError, TypeError, AttributeError) as error:

@@ -107,6 +107,13 @@ impl Cloud {
         answer.unwrap_or_else(|error| panic!("{service} {operation}: {}: {}", error.code, error.message))
     }
 
+    /// A call by boto3 in another region than us-east-1, that succeeds.
+    pub fn call_in(&self, region: &str, service: &str, operation: &str, arguments: Value) -> Value {
+        let request = json!({"service": service, "region": region, "operation": operation, "arguments": arguments});
+        let answer = self.ask(&request);
+        answer.unwrap_or_else(|error| panic!("{service} {operation}: {}: {}", error.code, error.message))
+    }
+
     /// A call of EC2.
     pub fn ec2(&self, operation: &str, arguments: Value) -> Value {
         self.call("ec2", operation, arguments)
@@ -137,6 +144,12 @@ impl Cloud {
     pub fn calls(&self) -> BTreeMap<String, u64> {
         let mut answer = self.control("GET", "/_cloud/calls", None);
         serde_json::from_value(answer["by_operation"].take()).expect("numbers")
+    }
+
+    /// All calls by service and the region they were signed for, since the last [`Cloud::reset_calls`].
+    pub fn regions(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
+        let mut answer = self.control("GET", "/_cloud/calls", None);
+        serde_json::from_value(answer["regions"].take()).expect("numbers")
     }
 
     /// Counts from zero.

@@ -9,6 +9,7 @@ from .errors import AwsError
 _READS = ("Describe", "List", "Get", "Head", "BatchGet", "Simulate", "Lookup")
 
 _counts: Counter[str] = Counter()
+_regions: dict[str, Counter[str]] = {}
 _faults: list["Fault"] = []
 
 
@@ -23,9 +24,11 @@ class Fault:
     when: str
 
 
-def record(name: str) -> None:
-    """Count one call."""
+def record(name: str, region: str | None = None) -> None:
+    """Count one call, and the region it was signed for."""
     _counts[name] += 1
+    if region:
+        _regions.setdefault(name.partition(":")[0], Counter())[region] += 1
 
 
 def is_mutating(name: str) -> bool:
@@ -36,12 +39,15 @@ def is_mutating(name: str) -> bool:
 def summary() -> dict[str, Any]:
     """The counts since the last reset."""
     mutating = sum(n for name, n in _counts.items() if is_mutating(name))
-    return {"total": _counts.total(), "mutating": mutating, "by_operation": dict(sorted(_counts.items()))}
+    regions = {service: dict(sorted(counts.items())) for service, counts in sorted(_regions.items())}
+    by_operation = dict(sorted(_counts.items()))
+    return {"total": _counts.total(), "mutating": mutating, "by_operation": by_operation, "regions": regions}
 
 
 def reset_calls() -> None:
     """Start counting again."""
     _counts.clear()
+    _regions.clear()
 
 
 def reset_faults() -> None:

@@ -258,6 +258,9 @@ def update(call: Call) -> dict[str, Any]:
     if params.get("serviceAccountRoleArn"):
         _check_service_role(params["serviceAccountRoleArn"], name)
         changes["serviceAccountRoleArn"] = params["serviceAccountRoleArn"]
+    else:
+        # "If you don't specify an existing IAM role, then the add-on uses the permissions assigned to the node IAM role."
+        doc.pop("serviceAccountRoleArn", None)
     shown = {
         "AddonVersion": changes.get("addonVersion"),
         "ResolveConflicts": params.get("resolveConflicts"),

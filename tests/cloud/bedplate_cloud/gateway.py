@@ -114,7 +114,7 @@ class Cloud:
     def run(self, target: Target, environ: dict[str, Any]) -> Response:
         """Count the call, let it fail if a test asked for that, then run it."""
         nth = moments.before(target.name)
-        calls.record(target.name)
+        calls.record(target.name, target.region)
         fault = calls.take_fault(target.name)
         if fault and fault.when == "before":
             raise fault.error

@@ -1,10 +1,14 @@
 """Parameter groups of RDS and ElastiCache: defaults, changed values, where a value comes from."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import AwsError
 from .store import Document
+
+# Both ends may be below zero, and there may be no upper one: `-1-2147483647`, `0-`.
+RANGE = re.compile(r"(-?\d+)-(-?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,13 @@ def _allowed(one: Known, value: str) -> bool:
     if one.allowed is None or one.kind == "list":
         return True
     for part in one.allowed.split(","):
-        low, dash, high = part.partition("-")
-        if part == value or (dash and low.isdigit() and value.isdigit() and int(low) <= int(value) <= int(high)):
+        if part == value:
             return True
+        limits = RANGE.fullmatch(part)
+        if limits and re.fullmatch(r"-?\d+", value):
+            low, high = int(limits[1]), limits[2]
+            if low <= int(value) and (high is None or int(value) <= int(high)):
+                return True
     return False
 
 

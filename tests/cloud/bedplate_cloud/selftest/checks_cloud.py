@@ -67,6 +67,7 @@ def control_calls(cloud: Cloud) -> None:
     found = cloud.control("GET", "calls")
     assert (found["total"], found["mutating"]) == (2, 1)
     assert found["by_operation"] == {"ec2:CreateVpc": 1, "ec2:DescribeVpcs": 1}
+    assert found["regions"] == {"ec2": {ec2.meta.region_name: 2}}
 
 
 @row("control-fault")

@@ -189,6 +189,10 @@ def db_parameters(cloud: Cloud) -> None:
     put("rds.force_ssl", "1", "immediate")
     assert user() == {"rds.force_ssl": "1"}
     fails("InvalidParameterValue", lambda: put("rds.force_ssl", "maybe", "immediate"))
+    for value in ("-1", "500"):
+        put("log_min_duration_statement", value, "immediate")
+        assert user()["log_min_duration_statement"] == value
+    fails("InvalidParameterValue", lambda: put("log_min_duration_statement", "-2", "immediate"))
     fails("InvalidParameterCombination", lambda: put("rds.logical_replication", "1", "immediate"))
     cluster = make_cluster(cloud, Network(cloud), DBClusterParameterGroupName=name)
     cloud.advance()

@@ -334,6 +334,13 @@ def addon(cloud: Cloud) -> None:
         == "Successful"
     )
     assert show()["addonVersion"] == versions[0]["addonVersion"]
+    role = kit.eks.describe_cluster(name=kit.name)["cluster"]["roleArn"]
+    kit.eks.update_addon(**named, serviceAccountRoleArn=role)
+    cloud.advance()
+    assert show()["serviceAccountRoleArn"] == role
+    kit.eks.update_addon(**named, configurationValues="{}")
+    cloud.advance()
+    assert "serviceAccountRoleArn" not in show(), "without a role it goes back to the node's"
     fails("ResourceInUseException", lambda: kit.eks.create_addon(**named))
     fails("InvalidParameterException", lambda: kit.eks.create_addon(clusterName=kit.name, addonName="nonsense"))
     fails(

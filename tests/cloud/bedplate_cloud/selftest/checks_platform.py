@@ -39,6 +39,12 @@ def table_states(cloud: Cloud) -> None:
     cloud.advance()
     assert show()["SSEDescription"]["KMSMasterKeyArn"] == key
     fails("ValidationException", lambda: dynamodb.delete_table(TableName=name))
+    for view in ("KEYS_ONLY", "NEW_IMAGE"):
+        change(StreamSpecification={"StreamEnabled": True, "StreamViewType": view})
+        cloud.advance()
+        assert show()["StreamSpecification"]["StreamViewType"] == view
+        change(StreamSpecification={"StreamEnabled": False})
+        cloud.advance()
     change(DeletionProtectionEnabled=False)
     assert show()["TableStatus"] == "ACTIVE"
     assert show()["TableArn"] in cloud.control("GET", "inventory")["dynamodb.table"]
