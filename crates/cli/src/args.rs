@@ -199,6 +199,9 @@ pub(crate) struct DestroyArgs {
     /// Delete everything in the buckets too, with all versions.
     #[arg(long)]
     pub(crate) empty_buckets: bool,
+    /// Leave no last snapshots of the database and the cache.
+    #[arg(long)]
+    pub(crate) skip_final_snapshot: bool,
     #[command(flatten)]
     pub(crate) targets: TargetArgs,
 }

@@ -27,6 +27,9 @@ impl<C> Engine<'_, C> {
             if removal.unprotect {
                 self.insist(change, kind, || kind.unprotect(self.cloud, id)).await?;
             }
+            if removal.discard {
+                self.insist(change, kind, || kind.discard(self.cloud, id)).await?;
+            }
             self.insist(change, kind, || kind.delete(self.cloud, id)).await?;
             self.until_gone(change, kind, id).await?;
         }

@@ -111,7 +111,7 @@ impl<'a, C> Engine<'a, C> {
         walk.close(self.events, self.cancel.is_cancelled())
     }
 
-    /// Records what was found and will be removed although the state does not know it.
+    /// Records what was found: outputs that moved, and what will be removed although the state does not know it.
     async fn note_found(&self, plan: &Plan) -> Result<(), EffectError> {
         let mut found = Vec::new();
         for change in &plan.changes {
@@ -131,10 +131,11 @@ impl<'a, C> Engine<'a, C> {
                 found.push((change, old));
             }
         }
-        if found.is_empty() {
+        if found.is_empty() && plan.outputs.is_empty() {
             return Ok(());
         }
         let discover = |state: &mut State| {
+            plan.outputs.iter().for_each(|(address, outputs)| state.tells(address, outputs.clone()));
             found.into_iter().for_each(|(change, old)| state.discover(&change.address, &change.kind, old));
         };
         Ok(self.journal.record(discover).await?)

@@ -91,6 +91,8 @@ pub trait Kind<C>: Schema {
     ) -> Boxed<'a, Result<(), CallError>>;
     /// See [`Reconcile::unprotect`].
     fn unprotect<'a>(&'a self, cloud: &'a C, id: &'a Id) -> Boxed<'a, Result<(), CallError>>;
+    /// See [`Reconcile::discard`].
+    fn discard<'a>(&'a self, cloud: &'a C, id: &'a Id) -> Boxed<'a, Result<(), CallError>>;
     /// See [`Reconcile::delete`].
     fn delete<'a>(&'a self, cloud: &'a C, id: &'a Id) -> Boxed<'a, Result<(), CallError>>;
 }
@@ -221,6 +223,10 @@ impl<K: Reconcile> Kind<K::Cloud> for Entry<K> {
 
     fn unprotect<'a>(&'a self, cloud: &'a K::Cloud, id: &'a Id) -> Boxed<'a, Result<(), CallError>> {
         Box::pin(K::unprotect(cloud, id))
+    }
+
+    fn discard<'a>(&'a self, cloud: &'a K::Cloud, id: &'a Id) -> Boxed<'a, Result<(), CallError>> {
+        Box::pin(K::discard(cloud, id))
     }
 
     fn delete<'a>(&'a self, cloud: &'a K::Cloud, id: &'a Id) -> Boxed<'a, Result<(), CallError>> {

@@ -80,6 +80,11 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
         async { Ok(()) }
     }
 
+    /// Sees to it that its deletion leaves no last copy of its data.
+    fn discard(_cloud: &Self::Cloud, _id: &Id) -> impl Future<Output = Result<(), CallError>> + Send {
+        async { Ok(()) }
+    }
+
     /// Makes differences that are none equal, by changing what was seen to what is wanted (or to `None`): a live value
     /// that an autoscaler moves inside its range, a default that AWS fills in.
     fn tolerate(_wanted: &Self::Spec<Observed>, _seen: &mut Self::Spec<Observed>) {}

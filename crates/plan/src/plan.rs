@@ -2,7 +2,7 @@
 
 use bedplate_model::{Address, Id, Json, StackId, Tags};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What will be done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Plan {
     pub changes: Vec<Change>,
     /// How many resources stay as they are.
     pub unchanged: usize,
+    /// Outputs of these that AWS shows and the state does not know yet. The state gets them before anything is done: whoever
+    /// refers to them takes them from there.
+    pub outputs: BTreeMap<Address, Json>,
     /// What speaks against doing it. While there is any, nothing is done.
     pub refusals: Vec<Refusal>,
 }
@@ -158,6 +161,8 @@ pub struct Removal {
     pub depends_on: BTreeSet<Address>,
     /// Whether its protection is lifted first.
     pub unprotect: bool,
+    /// Whether it goes without the last copy of its data that it is set to leave.
+    pub discard: bool,
     /// Whether it has to be gone before its replacement can be made.
     pub first: bool,
 }

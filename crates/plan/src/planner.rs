@@ -99,6 +99,7 @@ pub fn make(
             serial: state.serial,
             changes: Vec::new(),
             unchanged: 0,
+            outputs: BTreeMap::new(),
             refusals: Vec::new(),
         },
     };
@@ -158,7 +159,10 @@ impl Planner<'_> {
             _ => absent(schema, &wanted, recorded),
         };
         let found_outputs = found.current.as_ref().and_then(|(_, seen)| seen.outputs.clone());
-        let outputs = found_outputs.or_else(|| recorded.and_then(|recorded| recorded.outputs.clone()));
+        let recorded_outputs = recorded.and_then(|recorded| recorded.outputs.clone());
+        let moved =
+            found_outputs.clone().filter(|found| recorded.is_some() && recorded_outputs.as_ref() != Some(found));
+        let outputs = found_outputs.or(recorded_outputs);
         let identity = schema.identity(&wanted).map_err(misfit)?;
         let held: BTreeSet<Address> = match recorded {
             Some(recorded) => recorded.depends_on.clone(),
@@ -175,8 +179,7 @@ impl Planner<'_> {
         let (mut removals, mut refusals) = site.leftovers(found, recorded);
 
         if !self.targeted(address) {
-            self.plan.unchanged += 1;
-            self.fates.insert(address.clone(), Fate::Stays(outputs));
+            self.stays(address, Fate::Stays(outputs), moved);
             return Ok(());
         }
         let fate = match judged.action {
@@ -225,8 +228,7 @@ impl Planner<'_> {
         let action = match judged.action {
             Some(action) => action,
             None if removals.is_empty() => {
-                self.plan.unchanged += 1;
-                self.fates.insert(address.clone(), fate);
+                self.stays(address, fate, moved);
                 return Ok(());
             }
             None => Action::Delete,
@@ -266,6 +268,13 @@ impl Planner<'_> {
             removals,
         });
         Ok(())
+    }
+
+    /// Nothing happens to it; what it tells others may have moved.
+    fn stays(&mut self, address: &Address, fate: Fate, moved: Option<Json>) {
+        self.plan.unchanged += 1;
+        self.plan.outputs.extend(moved.map(|outputs| (address.clone(), outputs)));
+        self.fates.insert(address.clone(), fate);
     }
 
     /// What another resource's expression gets for an output.
@@ -373,7 +382,7 @@ impl Site<'_> {
     fn gone(&self, generation: u32, id: Option<Id>) -> Removal {
         // Two of the same name cannot stand side by side, whatever the type says of others.
         let first = deletes_first(self.schema) || (id.is_some() && id.as_ref() == self.identity);
-        Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, first }
+        Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, discard: false, first }
     }
 
     /// Earlier generations, as far as they were seen or recorded. What is recorded and was not seen is gone by now.
@@ -531,9 +540,6 @@ fn judge<'a>(
         (Some(Action::Update), "an earlier run was cut off".to_owned())
     } else if busy && seen.outputs.is_none() {
         (Some(Action::Update), "AWS is still working on it".to_owned())
-    } else if recorded.is_some_and(|recorded| seen.outputs.is_some() && recorded.outputs != seen.outputs) {
-        // What refers to them takes them from the state.
-        (Some(Action::Update), "what it tells others changed outside bedplate".to_owned())
     } else if recorded.is_some_and(|recorded| !recorded.depends_on.iter().eq(depends_on)) {
         // The state has to know: it orders the removals by it.
         (Some(Action::Update), "what it depends on changed".to_owned())

@@ -233,6 +233,13 @@ impl State {
         }
     }
 
+    /// AWS shows other outputs of it by now.
+    pub fn tells(&mut self, address: &Address, outputs: Json) {
+        if let Some(resource) = self.resources.get_mut(address) {
+            resource.outputs = Some(outputs);
+        }
+    }
+
     /// Before the call that removes a generation of a resource.
     pub fn begin_delete(&mut self, address: &Address, generation: u32) {
         if let Some(resource) = self.resources.get_mut(address)

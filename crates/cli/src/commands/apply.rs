@@ -77,7 +77,7 @@ pub(crate) async fn carry_out(
         return Err(Refused::new(message, refusal.hint.clone()));
     }
     if plan.is_empty() {
-        return nothing_to_do(session, plan, printer);
+        return nothing_to_do(session, plan, printer).await;
     }
     if !printer.json && !printer.quiet {
         show_plan(printer, plan, &session.kinds);
@@ -132,16 +132,25 @@ fn log_file(session: &Session, command: &str, printer: &Printer) -> Option<File>
     }
 }
 
-fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Result<(Exit, State)> {
+async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Result<(Exit, State)> {
+    let mut state = session.state.clone();
+    if !plan.outputs.is_empty() {
+        let journal = Journal::new(state, &session.local.store);
+        let record = |state: &mut State| {
+            plan.outputs.iter().for_each(|(address, outputs)| state.tells(address, outputs.clone()));
+        };
+        journal.record(record).await?;
+        state = journal.into_state();
+    }
     if printer.json {
-        let outputs = session.outputs(&session.state);
+        let outputs = session.outputs(&state);
         let outcome = bedplate_engine::Outcome::default();
         printer.document(&outcome_json(&outcome, std::time::Duration::ZERO, &session.aws.ledger, &outputs));
     } else {
         show_plan(printer, plan, &session.kinds);
         show_calls(session, printer);
     }
-    Ok((Exit::Done, session.state.clone()))
+    Ok((Exit::Done, state))
 }
 
 fn show_calls(session: &Session, printer: &Printer) {

@@ -10,7 +10,7 @@ use crate::{
 use anyhow::Result;
 use bedplate_aws::s3::Bucket;
 use bedplate_model::{Address, Reconcile};
-use bedplate_plan::{Graph, Options, Plan};
+use bedplate_plan::{Graph, Options};
 use bedplate_state::State;
 use std::collections::BTreeSet;
 
@@ -24,8 +24,12 @@ pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer
     };
     let nothing: Graph = session.graph.emptied();
     let mut plan = session.plan(&nothing, &options).await?;
-    if args.empty_buckets {
-        empty_buckets(&mut plan);
+    for change in &mut plan.changes {
+        for removal in &mut change.removals {
+            // What a bucket holds is what keeps it from removal.
+            removal.unprotect |= args.empty_buckets && change.kind == Bucket::KIND;
+            removal.discard = args.skip_final_snapshot;
+        }
     }
     if session.local.config.is_production() && !args.lift_protection && !plan.is_empty() {
         let protected: Vec<String> =
@@ -51,13 +55,6 @@ pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer
     )
     .await?;
     Ok(exit)
-}
-
-/// What a bucket holds is what keeps it from removal.
-fn empty_buckets(plan: &mut Plan) {
-    for bucket in plan.changes.iter_mut().filter(|change| change.kind == Bucket::KIND) {
-        bucket.removals.iter_mut().for_each(|removal| removal.unprotect = true);
-    }
 }
 
 /// `chosen` and everything that depends on them, as recorded.
