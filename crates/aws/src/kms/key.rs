@@ -23,7 +23,9 @@ const DEFAULT_WINDOW: i32 = 30;
 /// A symmetric encryption key.
 ///
 /// Deleting one only schedules the deletion. A key that waits for it does not exist for the engine, but `create` takes
-/// it back when it stood at the same address of the same stack: what was encrypted under it stays readable.
+/// it back when it stood at the same address of the same stack: what was encrypted under it stays readable. One whose
+/// deletion somebody else scheduled exists as long as the state knows it, disabled, and `update` takes it back: as a new key
+/// it would leave everything unreadable.
 #[derive(Debug)]
 pub enum Key {}
 
@@ -95,12 +97,12 @@ impl Reconcile for Key {
         }
         let owned = matches!(which, Which::Owned(_));
         let mut found = Vec::new();
-        for key in keys.iter().filter(|key| !is_pending(key)) {
+        for key in keys.iter().filter(|key| !owned || !is_pending(key)) {
             let tags = tags(cloud, &key.key_id).await;
             let tags = if owned { unless_denied(tags)? } else { tags? };
             let Some(tags) = tags else { continue };
             // One that `create` was about to take back must stay for `create` to find, not be taken for a leftover.
-            if owned && is_taken_back(key, &tags) {
+            if owned && is_taken_back(key, &tags) || is_pending(key) && is_marked(&tags) {
                 continue;
             }
             if !which.covers(&Id::new(&key.key_id), &tags) {
@@ -139,6 +141,9 @@ impl Reconcile for Key {
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         let (id, wanted) = (step.id.as_str(), step.wanted);
         if step.changes(&["enabled"]) && wanted.enabled {
+            if describe(cloud, id).await?.is_some_and(|key| is_pending(&key)) {
+                cloud.kms.cancel_key_deletion().key_id(id).send().await.sent()?;
+            }
             // A disabled key takes no rotation: the rest is for the next step.
             return cloud.kms.enable_key().key_id(id).send().await.sent().map(drop);
         }
@@ -183,14 +188,17 @@ impl Reconcile for Key {
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         let key = id.as_str();
         let Some(tags) = tags(cloud, key).await? else { return Ok(()) };
+        if describe(cloud, key).await?.is_some_and(|key| is_pending(&key)) {
+            if is_marked(&tags) {
+                return Ok(());
+            }
+            // Somebody else scheduled it. KMS lets no key be marked meanwhile.
+            cloud.kms.cancel_key_deletion().key_id(key).send().await.sent()?;
+        }
         let window = tags.get(TAG_WINDOW).map(|value| value.trim_end_matches(SCHEDULED));
         let window = window.and_then(|days| days.parse().ok()).unwrap_or(DEFAULT_WINDOW);
         let mark = to_tag(TAG_WINDOW, &format!("{window}{SCHEDULED}"));
-        let marked = cloud.kms.tag_resource().key_id(key).tags(mark).send().await.sent();
-        if marked.as_ref().is_err_and(|error| error.message.contains("pending deletion")) {
-            return Ok(());
-        }
-        marked?;
+        cloud.kms.tag_resource().key_id(key).tags(mark).send().await.sent()?;
         let request = cloud.kms.schedule_key_deletion().key_id(key);
         request.pending_window_in_days(window).send().await.sent().map(drop)
     }
@@ -202,7 +210,12 @@ fn is_pending(key: &KeyMetadata) -> bool {
 
 /// Whether its deletion was cancelled by a `create` that got no further.
 fn is_taken_back(key: &KeyMetadata, tags: &Tags) -> bool {
-    key.key_state() == Some(&KeyState::Disabled) && tags.get(TAG_WINDOW).is_some_and(|value| value.ends_with(SCHEDULED))
+    key.key_state() == Some(&KeyState::Disabled) && is_marked(tags)
+}
+
+/// Whether we began its deletion.
+fn is_marked(tags: &Tags) -> bool {
+    tags.get(TAG_WINDOW).is_some_and(|value| value.ends_with(SCHEDULED))
 }
 
 async fn describe(cloud: &Aws, key: &str) -> Result<Option<KeyMetadata>, CallError> {
@@ -252,7 +265,8 @@ fn observe(
         id: Id::new(&key.key_id),
         tags: Some(tags),
         readiness: match key.key_state() {
-            Some(KeyState::Enabled | KeyState::Disabled) | None => Readiness::Ready,
+            // One that waits for its deletion is not seen unless it can be taken back.
+            Some(KeyState::Enabled | KeyState::Disabled | KeyState::PendingDeletion) | None => Readiness::Ready,
             // Never broken: a replacement would leave what it encrypted unreadable.
             Some(state) => Readiness::Busy(state.to_string()),
         },
