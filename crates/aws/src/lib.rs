@@ -25,6 +25,7 @@ mod clients;
 mod error;
 mod kinds;
 mod once;
+mod snapshots;
 mod values;
 
 pub use clients::{Aws, Ledger};

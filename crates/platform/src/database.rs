@@ -9,8 +9,8 @@ use crate::{
 use bedplate_aws::{
     Arn,
     rds::{
-        Cluster, ClusterOutputs, ClusterParameterGroup, ClusterParameterGroupSpec, ClusterSpec, Instance, InstanceSpec,
-        ParameterGroup, ParameterGroupSpec, SubnetGroup, SubnetGroupSpec,
+        Cluster, ClusterOutputs, ClusterParameterGroup, ClusterSpec, Instance, InstanceSpec, ParameterGroup,
+        ParameterGroupSpec, SubnetGroup, SubnetGroupSpec,
     },
     scaling::{Policy, PolicySpec, Target, TargetSpec},
 };
@@ -50,7 +50,7 @@ fn cluster(layers: &mut Layers<'_>, network: &Network, key: &Input<Arn>) -> Clus
     let force_tls = if settings.force_tls { "1" } else { "0" };
     let parameters = layers.graph.add::<ClusterParameterGroup>(
         "database/cluster-parameters",
-        ClusterParameterGroupSpec {
+        ParameterGroupSpec {
             // A new major version takes a new group, which has to stand beside the old one.
             name: config.name(&family).into(),
             family: family.as_str().into(),
@@ -65,6 +65,9 @@ fn cluster(layers: &mut Layers<'_>, network: &Network, key: &Input<Arn>) -> Clus
     }
 
     let (insights_mode, insights_days) = insights(settings.insights);
+    // Scaling counts all readers.
+    let scaling = &settings.autoscaling;
+    let scaled_readers = if scaling.enabled { u32::from(scaling.max.saturating_sub(settings.readers)) } else { 0 };
     let mut declaration = layers.graph.declare("database/cluster");
     for log in &logs {
         declaration = declaration.after(&log_group(log), "RDS would make the group itself, unencrypted and for ever");
@@ -96,6 +99,7 @@ fn cluster(layers: &mut Layers<'_>, network: &Network, key: &Input<Arn>) -> Clus
         insights_mode: insights_mode.into(),
         insights_days: insights_days.into(),
         insights_key: insights_days.map_or(None.into(), |_| key.cast()),
+        scaled_readers: scaled_readers.into(),
         final_snapshot: config.database_final_snapshot().then(|| "final".to_owned()).into(),
     })
 }

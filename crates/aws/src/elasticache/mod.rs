@@ -1,5 +1,6 @@
 //! ElastiCache.
 
+mod auth;
 mod parameter_group;
 mod replication_group;
 mod subnet_group;

@@ -1,14 +1,9 @@
 //! A Redis cache: one primary node and its replicas.
 
-use super::{missing, retag, tags, to_tags};
-use crate::{
-    Arn, Aws, SecurityGroupId,
-    error::Sent,
-    secrets::{Sensitive, reveal},
-};
+use super::{auth, missing, retag, tags, to_tags};
+use crate::{Arn, Aws, SecurityGroupId, error::Sent, secrets::reveal, snapshots::leaving};
 use aws_sdk_elasticache::types::{
-    AuthTokenUpdateStrategyType as Strategy, AutomaticFailoverStatus, CacheCluster, Endpoint, MultiAzStatus,
-    ReplicationGroup as SdkGroup,
+    AutomaticFailoverStatus, CacheCluster, Endpoint, MultiAzStatus, ReplicationGroup as SdkGroup,
 };
 use aws_smithy_types::date_time::Format;
 use bedplate_model::{
@@ -16,11 +11,6 @@ use bedplate_model::{
     Step, Tags, Verdict, Which,
 };
 use std::collections::BTreeSet;
-
-/// ElastiCache never tells which token it has. The group carries the secret's version that the token was read from in a
-/// tag of its own; while the token is changed, ` rotate@` or ` set@` stand behind the version, and when the token had
-/// been changed last before that call. The tag is written before the call, and the time tells whether the call was made.
-const TAG_AUTH: &str = "bedplate:auth-version";
 
 /// ElastiCache asks for the final snapshot's name only when the group is deleted.
 const TAG_SNAPSHOT: &str = "bedplate:final-snapshot";
@@ -192,7 +182,7 @@ impl Reconcile for ReplicationGroup {
     async fn create(cloud: &Aws, spec: &ReplicationGroupSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
         let id = Id::new(&spec.id);
         let mut tags = creation.tags.clone();
-        tags.insert(TAG_AUTH.to_owned(), spec.auth_version.clone());
+        tags.insert(auth::TAG.to_owned(), spec.auth_version.clone());
         tags.extend(spec.final_snapshot.clone().map(|name| (TAG_SNAPSHOT.to_owned(), name)));
         let token = reveal(cloud, &spec.auth_secret, &spec.auth_version).await?;
         let request = cloud.elasticache.create_replication_group().replication_group_id(&spec.id);
@@ -247,7 +237,10 @@ impl Reconcile for ReplicationGroup {
             return request.new_replica_count(replicas).apply_immediately(true).send().await.ensured();
         }
         if step.changes(&["auth_version"]) {
-            rotate(cloud, step).await?;
+            let group = describe(cloud, step.id).await?;
+            let group = group.ok_or_else(|| missing("elasticache:DescribeReplicationGroups", step.id))?;
+            let seen = step.seen.auth_version.as_deref().unwrap_or_default();
+            auth::rotate(cloud, &group, seen, &wanted.auth_secret, &wanted.auth_version).await?;
         }
         Ok(())
     }
@@ -272,8 +265,18 @@ impl Reconcile for ReplicationGroup {
             };
             snapshot = tags.get(TAG_SNAPSHOT).map(|prefix| snapshot_name(prefix, &group));
         }
-        let request = cloud.elasticache.delete_replication_group().replication_group_id(id.as_str());
-        request.set_final_snapshot_identifier(snapshot).send().await.sent().map(drop)
+        let delete = |snapshot| {
+            let request = cloud.elasticache.delete_replication_group().replication_group_id(id.as_str());
+            async move { request.set_final_snapshot_identifier(snapshot).send().await.sent().map(drop) }
+        };
+        leaving(snapshot, delete).await
+    }
+
+    async fn discard(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        match describe(cloud, id).await?.as_ref().and_then(SdkGroup::arn) {
+            Some(arn) => retag(cloud, arn, &Tags::new(), &[TAG_SNAPSHOT.to_owned()]).await,
+            None => Ok(()),
+        }
     }
 
     fn tolerate(wanted: &ReplicationGroupSpec<Observed>, seen: &mut ReplicationGroupSpec<Observed>) {
@@ -370,43 +373,6 @@ async fn modify(cloud: &Aws, step: &Step<'_, ReplicationGroup>) -> Result<(), Ca
     request.set_auto_minor_version_upgrade(minor).send().await.sent().map(drop)
 }
 
-/// One step of a change of the token: ROTATE takes the new one beside the old, SET then leaves only the new one.
-async fn rotate(cloud: &Aws, step: &Step<'_, ReplicationGroup>) -> Result<(), CallError> {
-    let group = describe(cloud, step.id).await?;
-    let group = group.ok_or_else(|| missing("elasticache:DescribeReplicationGroups", step.id))?;
-    let arn = group.arn().ok_or_else(|| CallError::malformed("elasticache:DescribeReplicationGroups", "ARN"))?;
-    let modified = group.auth_token_last_modified_date();
-    let modified = modified.and_then(|date| date.to_millis().ok()).unwrap_or_default();
-    let version = &step.wanted.auth_version;
-    let (mark, strategy) = turn(step.seen.auth_version.as_deref().unwrap_or_default(), version, modified);
-    let token = reveal(cloud, &step.wanted.auth_secret, version).await?;
-    let done = mark == *version;
-    retag(cloud, arn, &Tags::from([(TAG_AUTH.to_owned(), mark)]), &[]).await?;
-    let Some(strategy) = strategy else { return Ok(()) };
-    match set_token(cloud, step.id, &token, strategy).await {
-        // It was set before: ElastiCache sets a token only after it rotated.
-        Err(error) if done && error.class == Class::Invalid => Ok(()),
-        answer => answer,
-    }
-}
-
-async fn set_token(cloud: &Aws, id: &Id, token: &Sensitive, strategy: Strategy) -> Result<(), CallError> {
-    let request = cloud.elasticache.modify_replication_group().replication_group_id(id.as_str());
-    let request = request.auth_token(token.expose()).auth_token_update_strategy(strategy).apply_immediately(true);
-    request.send().await.sent().map(drop).map_err(|error| token.redact(error))
-}
-
-/// What to write into the tag and which call to make next, from what the tag says and when the token was changed last.
-fn turn(seen: &str, version: &str, modified: i64) -> (String, Option<Strategy>) {
-    let now = modified.to_string();
-    let mark = seen.strip_prefix(version).and_then(|rest| rest.strip_prefix(' '));
-    match mark.and_then(|mark| mark.split_once('@')) {
-        Some(("rotate", before)) if before != now => (format!("{version} set@{now}"), Some(Strategy::Set)),
-        Some(("set", before)) => (version.to_owned(), (before == now).then_some(Strategy::Set)),
-        _ => (format!("{version} rotate@{now}"), Some(Strategy::Rotate)),
-    }
-}
-
 async fn describe(cloud: &Aws, id: &Id) -> Result<Option<SdkGroup>, CallError> {
     let request = cloud.elasticache.describe_replication_groups().replication_group_id(id.as_str());
     Ok(request.send().await.found()?.and_then(|answer| answer.replication_groups?.into_iter().next()))
@@ -441,7 +407,7 @@ fn observe(group: &SdkGroup, node: Option<&CacheCluster>, tags: Option<Tags>) ->
     let id = group.replication_group_id()?;
     let text = |text: Option<&str>| text.map(str::to_owned);
     let mut tags = tags;
-    let auth_version = tags.as_mut().map(|tags| tags.remove(TAG_AUTH).unwrap_or_default());
+    let auth_version = tags.as_mut().map(|tags| tags.remove(auth::TAG).unwrap_or_default());
     let final_snapshot = tags.as_mut().map(|tags| tags.remove(TAG_SNAPSHOT));
     let security_groups = node.map(|node| {
         let ids = node.security_groups().iter().filter_map(|group| group.security_group_id());
@@ -538,7 +504,7 @@ mod tests {
             .cache_parameter_group(CacheParameterGroupStatus::builder().cache_parameter_group_name("p-redis7").build())
             .preferred_maintenance_window("sun:06:00-sun:07:00")
             .build();
-        let tags = [("Name", "x"), (TAG_AUTH, auth), (TAG_SNAPSHOT, "p-redis-final")];
+        let tags = [("Name", "x"), (auth::TAG, auth), (TAG_SNAPSHOT, "p-redis-final")];
         let tags = tags.map(|(key, value)| (key.to_owned(), value.to_owned()));
         observe(&group, Some(&node), Some(Tags::from(tags))).unwrap()
     }
@@ -562,20 +528,6 @@ mod tests {
         assert_eq!(seen.tags.unwrap(), Tags::from([("Name".into(), "x".into())]));
         let outputs = seen.outputs.unwrap();
         assert_eq!((outputs.primary_endpoint.as_str(), outputs.port), ("master.p", 6379));
-    }
-
-    #[test]
-    fn a_token_is_rotated_then_set_and_no_call_is_lost() {
-        let mark = |text: &str| text.to_owned();
-        assert_eq!(turn("v1", "v2", 10), (mark("v2 rotate@10"), Some(Strategy::Rotate)));
-        // Cut off before the call, and after it.
-        assert_eq!(turn("v2 rotate@10", "v2", 10), (mark("v2 rotate@10"), Some(Strategy::Rotate)));
-        assert_eq!(turn("v2 rotate@10", "v2", 20), (mark("v2 set@20"), Some(Strategy::Set)));
-        assert_eq!(turn("v2 set@20", "v2", 20), (mark("v2"), Some(Strategy::Set)));
-        assert_eq!(turn("v2 set@20", "v2", 30), (mark("v2"), None));
-        // A newer version comes in between.
-        assert_eq!(turn("v2 rotate@10", "v3", 20), (mark("v3 rotate@20"), Some(Strategy::Rotate)));
-        assert_eq!(seen("available", "v2 rotate@10").spec.auth_version, Some(mark("v2 rotate@10")));
     }
 
     #[test]

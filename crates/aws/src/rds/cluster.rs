@@ -1,23 +1,18 @@
 //! An Aurora cluster: its storage, its endpoints and its master user. The instances are resources of their own.
 
-use super::{is_autoscaled, retag, tags, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, error::Sent};
+use super::{
+    engine_version::{is_patched, next_major, version},
+    final_snapshot, retag, scaled_readers, tags, to_tags,
+};
+use crate::{Arn, Aws, SecurityGroupId, error::Sent, snapshots::leaving};
 use aws_sdk_rds::types::{
-    CloudwatchLogsExportConfiguration, DatabaseInsightsMode, DbCluster, Filter, PendingCloudwatchLogsExports,
+    CloudwatchLogsExportConfiguration, DatabaseInsightsMode, DbCluster, PendingCloudwatchLogsExports,
 };
 use bedplate_model::{
-    CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
-    Resolved, Step, Tags, Verdict, Which,
+    CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
+    Step, Tags, Verdict, Which,
 };
 use std::collections::BTreeSet;
-
-/// RDS asks for the final snapshot only when the cluster is deleted, and keeps it nowhere before. So the cluster carries it
-/// in a tag of its own: whoever deletes the cluster finds it, also without a state file. It is a setting, not a tag, to
-/// everyone else: `read` shows it as the field it is.
-const TAG_FINAL_SNAPSHOT: &str = "bedplate:final-snapshot";
-
-/// Says in that tag that there shall be no final snapshot. Without the tag there is one.
-const NO_SNAPSHOT: &str = "none";
 
 /// An Aurora cluster: its storage, its endpoints and its master user.
 ///
@@ -100,6 +95,9 @@ pub struct ClusterSpec<P: Phase> {
     /// The key that Performance Insights encrypts with; none leaves it to a key of AWS.
     #[aws("PerformanceInsightsKmsKeyId")]
     pub insights_key: P::Of<Option<Arn>>,
+    /// How many readers the autoscaler may have added; fewer are no difference. What is more than that is deleted.
+    #[aws(none)]
+    pub scaled_readers: P::Of<u32>,
     /// What the snapshot that is made when it is deleted begins with, up to 63 letters, digits and `-`; its own name and
     /// resource id follow. None deletes it without a snapshot.
     #[aws(none)]
@@ -175,7 +173,7 @@ impl Reconcile for Cluster {
 
     async fn create(cloud: &Aws, spec: &ClusterSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
         let mut tags = creation.tags.clone();
-        tags.extend(final_snapshot_tag(spec));
+        tags.extend(final_snapshot::tag(spec.final_snapshot.as_deref()));
         let request = cloud.rds.create_db_cluster().db_cluster_identifier(&spec.name).set_tags(to_tags(&tags));
         let request = request.engine(&spec.engine).engine_version(&spec.engine_version);
         let request = request.database_name(&spec.database).master_username(&spec.master_user);
@@ -203,7 +201,13 @@ impl Reconcile for Cluster {
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         let wanted = step.wanted;
         if step.changes(&["final_snapshot"]) {
-            retag(cloud, arn(cloud, step.id).await?.as_deref(), &final_snapshot_tag(wanted), &[]).await?;
+            retag(
+                cloud,
+                arn(cloud, step.id).await?.as_deref(),
+                &final_snapshot::tag(wanted.final_snapshot.as_deref()),
+                &[],
+            )
+            .await?;
         }
         // Only these two calls change it in a cluster that is not serverless.
         if step.changes(&["data_api"]) {
@@ -273,7 +277,13 @@ impl Reconcile for Cluster {
             let key = wanted.insights_key.as_ref().filter(|_| wanted.insights_days.is_some());
             request = request.set_performance_insights_kms_key_id(text(key));
         }
-        if any { request.send().await.sent().map(drop) } else { Ok(()) }
+        if any {
+            return request.send().await.sent().map(drop);
+        }
+        match step.changes(&["scaled_readers"]) {
+            true => scaled_readers::delete(cloud, step.id, wanted.scaled_readers).await,
+            false => Ok(()),
+        }
     }
 
     async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
@@ -285,14 +295,18 @@ impl Reconcile for Cluster {
         if cluster.status() == Some("deleting") {
             return Ok(());
         }
-        if delete_autoscaled(cloud, id).await? {
-            let message = "readers that the autoscaler added are being deleted first";
-            return Err(CallError::local("rds:DeleteDBCluster", "ReadersLeft", message, Class::Busy));
-        }
-        let request = cloud.rds.delete_db_cluster().db_cluster_identifier(id.as_str());
-        let snapshot = snapshot_name(&cluster);
-        let request = request.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot);
-        request.send().await.sent().map(drop)
+        scaled_readers::delete(cloud, id, 0).await?;
+        let delete = |snapshot: Option<String>| {
+            let request = cloud.rds.delete_db_cluster().db_cluster_identifier(id.as_str());
+            let request = request.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot);
+            async move { request.send().await.sent().map(drop) }
+        };
+        leaving(final_snapshot::name(&cluster), delete).await
+    }
+
+    async fn discard(cloud: &Aws, id: &Id) -> Result<(), CallError> {
+        let arn = arn(cloud, id).await?;
+        if arn.is_none() { Ok(()) } else { retag(cloud, arn.as_deref(), &final_snapshot::tag(None), &[]).await }
     }
 
     fn protection(spec: &ClusterSpec<Observed>) -> Option<&'static str> {
@@ -308,6 +322,9 @@ impl Reconcile for Cluster {
         let versions = wanted.engine_version.as_deref().zip(seen.engine_version.as_deref());
         if versions.is_some_and(|(wanted, seen)| is_patched(wanted, seen)) {
             seen.engine_version.clone_from(&wanted.engine_version);
+        }
+        if seen.scaled_readers <= wanted.scaled_readers {
+            seen.scaled_readers = wanted.scaled_readers;
         }
         let left_to_aws = |wanted: &Option<Option<Arn>>| *wanted == Some(None);
         // A password that RDS does not manage shows as an empty key, and that is a difference always.
@@ -365,49 +382,12 @@ async fn arn(cloud: &Aws, id: &Id) -> Result<Option<String>, CallError> {
     Ok(describe(cloud, id).await?.and_then(|cluster| cluster.db_cluster_arn))
 }
 
-/// Deletes the readers that the autoscaler left. Whether there are any, deleting ones included. An instance that somebody
-/// else added is not touched: RDS refuses to delete the cluster as long as it has it.
-async fn delete_autoscaled(cloud: &Aws, cluster: &Id) -> Result<bool, CallError> {
-    let filter = Filter::builder().name("db-cluster-id").values(cluster.as_str()).build();
-    let mut pages = cloud.rds.describe_db_instances().filters(filter).into_paginator().items().send();
-    let mut any = false;
-    while let Some(instance) = pages.next().await {
-        let Some(instance) = instance.found()? else { break };
-        let ours = instance.db_cluster_identifier() == Some(cluster.as_str()) && is_autoscaled(&instance);
-        let Some(name) = instance.db_instance_identifier().filter(|_| ours) else { continue };
-        any = true;
-        if instance.db_instance_status() != Some("deleting") {
-            let request = cloud.rds.delete_db_instance().db_instance_identifier(name).skip_final_snapshot(true);
-            match request.send().await.sent() {
-                // It is still being made; the next attempt takes it.
-                Err(error) if error.class != Class::Busy && error.class != Class::NotFound => return Err(error),
-                _ => {}
-            }
-        }
-    }
-    Ok(any)
-}
-
 fn text(arn: Option<&Arn>) -> Option<String> {
     arn.map(ToString::to_string)
 }
 
 fn security_groups(spec: &ClusterSpec<Resolved>) -> Option<Vec<String>> {
     Some(spec.security_groups.iter().map(ToString::to_string).collect())
-}
-
-fn final_snapshot_tag(spec: &ClusterSpec<Resolved>) -> Tags {
-    let value = spec.final_snapshot.as_deref().unwrap_or(NO_SNAPSHOT);
-    Tags::from([(TAG_FINAL_SNAPSHOT.to_owned(), value.to_owned())])
-}
-
-/// The name of the final snapshot, unique because the resource id is; `None` when there shall be none.
-fn snapshot_name(cluster: &DbCluster) -> Option<String> {
-    let tag = cluster.tag_list().iter().find(|tag| tag.key() == Some(TAG_FINAL_SNAPSHOT));
-    let prefix = tag.and_then(|tag| tag.value()).filter(|prefix| !prefix.is_empty()).unwrap_or("final");
-    let resource = cluster.db_cluster_resource_id().unwrap_or_default().to_lowercase();
-    let name = [prefix, cluster.db_cluster_identifier().unwrap_or_default(), resource.trim_start_matches("cluster-")];
-    (prefix != NO_SNAPSHOT).then(|| name.join("-").trim_end_matches('-').to_owned())
 }
 
 /// The call merges: what is wanted and off is turned on, what is on and not wanted is turned off.
@@ -417,24 +397,6 @@ fn log_changes(wanted: &ClusterSpec<Resolved>, seen: &ClusterSpec<Observed>) -> 
         .set_enable_log_types(Some(wanted.logs.difference(&seen).cloned().collect()))
         .set_disable_log_types(Some(seen.difference(&wanted.logs).cloned().collect()))
         .build()
-}
-
-/// Major and minor version of `17.5`; the minor of `17` is 0.
-fn version(text: &str) -> Option<(u32, u32)> {
-    let mut parts = text.split('.');
-    let major = parts.next()?.parse().ok()?;
-    Some((major, parts.next().map_or(Some(0), |minor| minor.parse().ok())?))
-}
-
-/// The major version that an upgrade leads to; `None` when it stays.
-fn next_major(from: &str, to: &str) -> Option<u32> {
-    let (from, to) = (version(from)?.0, version(to)?.0);
-    (to > from).then_some(to)
-}
-
-/// Whether AWS runs the wanted major version with its own, newer minor version.
-fn is_patched(wanted: &str, seen: &str) -> bool {
-    version(wanted).zip(version(seen)).is_some_and(|(wanted, seen)| seen.0 == wanted.0 && seen.1 > wanted.1)
 }
 
 /// The logs that are exported once what was asked for has happened.
@@ -499,11 +461,8 @@ fn observe(cluster: &DbCluster) -> Option<Observation<Cluster>> {
             insights_key: cluster
                 .performance_insights_enabled()
                 .map(|_| cluster.performance_insights_kms_key_id().map(Arn::new)),
-            // Without the tag it reads as an empty name, which no setting is: so the tag is written again.
-            final_snapshot: Some(match tags.remove(TAG_FINAL_SNAPSHOT).unwrap_or_default() {
-                prefix if prefix == NO_SNAPSHOT => None,
-                prefix => Some(prefix),
-            }),
+            scaled_readers: Some(scaled_readers::count(cluster)),
+            final_snapshot: Some(final_snapshot::taken_from(&mut tags)),
         },
         tags: Some(tags),
         outputs: outputs(cluster),
@@ -567,7 +526,9 @@ mod tests {
             .reader_endpoint("c.cluster-ro-1")
             .port(5432)
             .tag_list(Tag::builder().key("Name").value("c").build())
-            .set_tag_list(snapshot.map(|value| vec![Tag::builder().key(TAG_FINAL_SNAPSHOT).value(value).build()]))
+            .set_tag_list(
+                snapshot.map(|value| vec![Tag::builder().key("bedplate:final-snapshot").value(value).build()]),
+            )
             .build()
     }
 
@@ -586,7 +547,7 @@ mod tests {
                 "backup_window": "07:00-07:30", "maintenance_window": "sun:08:00-sun:08:30",
                 "deletion_protection": true, "logs": ["postgresql"], "data_api": true, "iam_authentication": false,
                 "copy_tags_to_snapshot": true, "insights_mode": "standard", "insights_days": 7,
-                "insights_key": "arn:k", "final_snapshot": "final",
+                "insights_key": "arn:k", "scaled_readers": 0, "final_snapshot": "final",
             })
         );
         let outputs = seen.outputs.unwrap();
@@ -601,11 +562,8 @@ mod tests {
     }
 
     #[test]
-    fn the_final_snapshot_has_a_name_of_its_own_unless_it_is_declined() {
-        assert_eq!(snapshot_name(&cluster(Some("last"))).unwrap(), "last-c-abc");
-        assert_eq!(snapshot_name(&cluster(None)).unwrap(), "final-c-abc");
-        assert_eq!(snapshot_name(&cluster(Some(NO_SNAPSHOT))), None);
-        assert_eq!(observe(&cluster(Some(NO_SNAPSHOT))).unwrap().spec.final_snapshot, Some(None));
+    fn a_final_snapshot_can_be_declined() {
+        assert_eq!(observe(&cluster(Some("none"))).unwrap().spec.final_snapshot, Some(None));
         // Without the tag there is a difference from every setting.
         assert_eq!(observe(&cluster(None)).unwrap().spec.final_snapshot, Some(Some(String::new())));
     }
@@ -622,8 +580,6 @@ mod tests {
         for version in ["15.9", "16.7", "18.1"] {
             assert_eq!(verdict(version).unwrap().change, Change::Refuse, "{version}");
         }
-        assert_eq!(next_major("16.8", "17.5"), Some(17));
-        assert_eq!(next_major("16.8", "16.9"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A member of an Aurora cluster: the writer or a reader.
 
-use super::{is_autoscaled, retag, tags, to_tags};
+use super::{retag, scaled_readers, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_rds::types::{DbCluster, DbInstance, Filter};
 use bedplate_model::{
@@ -110,7 +110,7 @@ impl Reconcile for Instance {
         let mut pages = cloud.rds.describe_db_instances().into_paginator().items().send();
         while let Some(instance) = pages.next().await {
             let instance = instance.sent()?;
-            if matches!(which, Which::Owned(_)) && is_autoscaled(&instance) {
+            if matches!(which, Which::Owned(_)) && scaled_readers::is_one(&instance) {
                 continue;
             }
             let seen = observe(&instance);

@@ -1,19 +1,23 @@
 //! RDS: Aurora clusters, their members, and the groups these need.
 
 mod cluster;
-mod cluster_parameter_group;
+mod engine_version;
+mod final_snapshot;
 mod instance;
 mod parameter_group;
+mod scaled_readers;
 mod subnet_group;
 
 pub use cluster::{Cluster, ClusterOutputs, ClusterSpec};
-pub use cluster_parameter_group::{ClusterParameterGroup, ClusterParameterGroupOutputs, ClusterParameterGroupSpec};
 pub use instance::{Instance, InstanceOutputs, InstanceSpec};
-pub use parameter_group::{ParameterGroup, ParameterGroupOutputs, ParameterGroupSpec};
+pub use parameter_group::{
+    ClusterParameterGroup, Group, OfCluster, OfInstances, ParameterGroup, ParameterGroupOutputs, ParameterGroupSpec,
+    Parameters, Scope,
+};
 pub use subnet_group::{SubnetGroup, SubnetGroupOutputs, SubnetGroupSpec};
 
 use crate::{Aws, error::Sent};
-use aws_sdk_rds::types::{ApplyMethod, DbInstance, Parameter, Tag};
+use aws_sdk_rds::types::{ApplyMethod, Parameter, Tag};
 use bedplate_model::{CallError, Change, Tags, Verdict};
 use std::collections::BTreeMap;
 
@@ -52,12 +56,6 @@ async fn retag(cloud: &Aws, arn: Option<&str>, set: &Tags, remove: &[String]) ->
         request.set_tag_keys(Some(remove.to_vec())).send().await.sent()?;
     }
     Ok(())
-}
-
-/// Whether Aurora's autoscaling made it. Such a reader may carry copies of our tags and is not ours all the same.
-fn is_autoscaled(instance: &DbInstance) -> bool {
-    instance.tag_list().iter().any(|tag| tag.key() == Some("application-autoscaling:resourceId"))
-        || instance.db_instance_identifier().is_some_and(|name| name.starts_with("application-autoscaling-"))
 }
 
 /// Parameters by name; those that nobody set are marked.
@@ -153,13 +151,5 @@ mod tests {
         let (static_one, dynamic_one) = (Some(&ApplyMethod::PendingReboot), Some(&ApplyMethod::Immediate));
         assert_eq!(methods, [("max_connections", static_one), ("rds.force_ssl", dynamic_one)]);
         assert_eq!(reset.concat()[0].parameter_name(), Some("work_mem"));
-    }
-
-    #[test]
-    fn readers_of_the_autoscaler_are_not_ours() {
-        let tag = Tag::builder().key("application-autoscaling:resourceId").value("cluster:c").build();
-        assert!(is_autoscaled(&DbInstance::builder().tag_list(tag).build()));
-        assert!(is_autoscaled(&DbInstance::builder().db_instance_identifier("application-autoscaling-1").build()));
-        assert!(!is_autoscaled(&DbInstance::builder().db_instance_identifier("writer").build()));
     }
 }

@@ -1,17 +1,25 @@
-//! Engine parameters of single instances.
+//! Engine parameters: of a whole cluster, and of single instances. RDS has the same calls twice.
+
+mod scope;
+
+pub use scope::{Group, OfCluster, OfInstances, Scope};
 
 use super::{from_parameters, parameter_changes, retag, same_name, tags_of, to_tags, without_defaults};
-use crate::{Arn, Aws, error::Sent};
-use aws_sdk_rds::types::{DbParameterGroup, Parameter};
+use crate::{Arn, Aws};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Verdict,
     Which,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, marker::PhantomData};
 
+/// Engine parameters of a whole cluster.
+pub type ClusterParameterGroup = Parameters<OfCluster>;
 /// Engine parameters of single instances.
+pub type ParameterGroup = Parameters<OfInstances>;
+
+/// A parameter group.
 #[derive(Debug)]
-pub enum ParameterGroup {}
+pub struct Parameters<S>(PhantomData<S>);
 
 /// Settings of a parameter group.
 #[derive(Clone, Debug, Record)]
@@ -19,7 +27,8 @@ pub struct ParameterGroupSpec<P: Phase> {
     /// Its name, up to 255 lowercase letters, digits and `-`. It should name the family, which needs a new name when it
     /// changes.
     #[replace]
-    #[aws("DBParameterGroupName")]
+    // The two types have two names for it.
+    #[aws(none)]
     pub name: P::Of<String>,
     /// The engine and its major version, as RDS names them: `aurora-postgresql17`.
     #[replace]
@@ -42,21 +51,11 @@ pub struct ParameterGroupOutputs<P: Phase> {
     pub arn: P::Of<Arn>,
 }
 
-impl Reconcile for ParameterGroup {
-    const KIND: &'static str = "rds.parameter_group";
-    const DOC: &'static str = "Engine parameters of single instances.";
-    const CLOUDFORMATION: Option<&'static str> = Some("AWS::RDS::DBParameterGroup");
-    const ACTIONS: &'static [&'static str] = &[
-        "rds:AddTagsToResource",
-        "rds:CreateDBParameterGroup",
-        "rds:DeleteDBParameterGroup",
-        "rds:DescribeDBParameterGroups",
-        "rds:DescribeDBParameters",
-        "rds:ListTagsForResource",
-        "rds:ModifyDBParameterGroup",
-        "rds:RemoveTagsFromResource",
-        "rds:ResetDBParameterGroup",
-    ];
+impl<S: Scope> Reconcile for Parameters<S> {
+    const KIND: &'static str = S::KIND;
+    const DOC: &'static str = S::DOC;
+    const CLOUDFORMATION: Option<&'static str> = Some(S::CLOUDFORMATION);
+    const ACTIONS: &'static [&'static str] = S::ACTIONS;
     type Cloud = Aws;
     type Spec<P: Phase> = ParameterGroupSpec<P>;
     type Outputs<P: Phase> = ParameterGroupOutputs<P>;
@@ -67,56 +66,51 @@ impl Reconcile for ParameterGroup {
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let mut found = Vec::new();
-        let mut pages = cloud.rds.describe_db_parameter_groups().into_paginator().items().send();
-        while let Some(group) = pages.next().await {
-            let group = group.sent()?;
-            let id = Id::new(group.db_parameter_group_name().unwrap_or_default());
+        for group in S::groups(cloud).await? {
+            let id = Id::new(&group.name);
             let asked = match which {
                 Which::Ids(ids) => ids.contains(&id),
                 Which::Owned(_) => !id.as_str().starts_with("default."),
             };
-            let Some(arn) = group.db_parameter_group_arn().filter(|_| asked) else { continue };
-            let Some(tags) = tags_of(cloud, arn).await? else { continue };
+            if !asked {
+                continue;
+            }
+            let Some(tags) = tags_of(cloud, &group.arn).await? else { continue };
             if !which.covers(&id, &tags) {
                 continue;
             }
-            let Some(parameters) = parameters(cloud, id.as_str()).await? else { continue };
-            found.extend(observe(&group, &parameters, tags));
+            let Some(parameters) = S::parameters(cloud, &group.name).await? else { continue };
+            found.push(observe(group, from_parameters(&parameters), tags));
         }
         Ok(found)
     }
 
     async fn create(cloud: &Aws, spec: &ParameterGroupSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
-        let request = cloud.rds.create_db_parameter_group().db_parameter_group_name(&spec.name);
-        let request = request.db_parameter_group_family(&spec.family).description(&spec.description);
-        request.set_tags(to_tags(&creation.tags)).send().await.sent()?;
+        S::create(cloud, spec, to_tags(&creation.tags)).await?;
         Ok(Id::new(&spec.name))
     }
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
-        let known = parameters(cloud, step.id.as_str()).await?.unwrap_or_default();
+        let name = step.id.as_str();
+        let known = S::parameters(cloud, name).await?.unwrap_or_default();
         let (set, reset) = parameter_changes(&step.wanted.parameters, &known);
         for portion in reset {
-            let request = cloud.rds.reset_db_parameter_group().db_parameter_group_name(step.id.as_str());
-            request.reset_all_parameters(false).set_parameters(Some(portion)).send().await.sent()?;
+            S::reset(cloud, name, portion).await?;
         }
         for portion in set {
-            let request = cloud.rds.modify_db_parameter_group().db_parameter_group_name(step.id.as_str());
-            request.set_parameters(Some(portion)).send().await.sent()?;
+            S::modify(cloud, name, portion).await?;
         }
         Ok(())
     }
 
     async fn tag(cloud: &Aws, id: &Id, set: &Tags, remove: &[String]) -> Result<(), CallError> {
-        let request = cloud.rds.describe_db_parameter_groups().db_parameter_group_name(id.as_str());
-        let answer = request.send().await.sent()?;
-        let group = answer.db_parameter_groups().first();
-        retag(cloud, group.and_then(DbParameterGroup::db_parameter_group_arn), set, remove).await
+        let groups = S::groups(cloud).await?;
+        let group = groups.iter().find(|group| group.name == id.as_str());
+        retag(cloud, group.map(|group| group.arn.as_str()), set, remove).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
-        let request = cloud.rds.delete_db_parameter_group().db_parameter_group_name(id.as_str());
-        request.send().await.sent().map(drop)
+        S::delete(cloud, id.as_str()).await
     }
 
     fn tolerate(wanted: &ParameterGroupSpec<Observed>, seen: &mut ParameterGroupSpec<Observed>) {
@@ -135,58 +129,44 @@ impl Reconcile for ParameterGroup {
     }
 }
 
-/// All parameters of a group; `None` when there is no such group.
-async fn parameters(cloud: &Aws, group: &str) -> Result<Option<Vec<Parameter>>, CallError> {
-    let mut parameters = Vec::new();
-    let request = cloud.rds.describe_db_parameters().db_parameter_group_name(group);
-    let mut pages = request.into_paginator().items().send();
-    while let Some(parameter) = pages.next().await {
-        let Some(parameter) = parameter.found()? else { return Ok(None) };
-        parameters.push(parameter);
-    }
-    Ok(Some(parameters))
-}
-
-fn observe(group: &DbParameterGroup, parameters: &[Parameter], tags: Tags) -> Option<Observation<ParameterGroup>> {
-    let name = group.db_parameter_group_name()?;
-    Some(Observation {
-        id: Id::new(name),
+fn observe<S: Scope>(group: Group, parameters: BTreeMap<String, String>, tags: Tags) -> Observation<Parameters<S>> {
+    Observation {
+        id: Id::new(&group.name),
         tags: Some(tags),
         readiness: Readiness::Ready,
         spec: ParameterGroupSpec {
-            name: Some(name.to_owned()),
-            family: group.db_parameter_group_family().map(str::to_owned),
-            description: group.description().map(str::to_owned),
-            parameters: Some(from_parameters(parameters)),
+            name: Some(group.name.clone()),
+            family: group.family,
+            description: group.description,
+            parameters: Some(parameters),
         },
-        outputs: group
-            .db_parameter_group_arn()
-            .map(|arn| ParameterGroupOutputs { name: name.to_owned(), arn: Arn::new(arn) }),
-    })
+        outputs: Some(ParameterGroupOutputs { name: group.name, arn: Arn::new(group.arn) }),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_rds::types::Parameter;
     use bedplate_model::Change;
     use serde_json::json;
 
-    fn seen() -> Observation<ParameterGroup> {
-        let group = DbParameterGroup::builder()
-            .db_parameter_group_name("g")
-            .db_parameter_group_arn("arn:g")
-            .db_parameter_group_family("aurora-postgresql17")
-            .description("ours")
-            .build();
+    fn seen() -> Observation<ClusterParameterGroup> {
+        let group = Group {
+            name: "g".to_owned(),
+            arn: "arn:g".to_owned(),
+            family: Some("aurora-postgresql17".to_owned()),
+            description: Some("ours".to_owned()),
+        };
         let set = Parameter::builder().parameter_name("rds.force_ssl").parameter_value("1").source("user").build();
         let unset = Parameter::builder().parameter_name("port").parameter_value("5432").source("system").build();
-        observe(&group, &[set, unset], Tags::new()).unwrap()
+        observe(group, from_parameters(&[set, unset]), Tags::new())
     }
 
     #[test]
     fn a_group_is_read_as_aws_shows_it() {
         let mut spec = seen().spec;
-        ParameterGroup::tolerate(&spec.clone(), &mut spec);
+        ClusterParameterGroup::tolerate(&spec.clone(), &mut spec);
         assert_eq!(
             spec.to_json(),
             json!({
@@ -201,9 +181,9 @@ mod tests {
     fn another_family_needs_another_name() {
         let before = seen().spec;
         let mut after = before.clone();
-        let verdict = ParameterGroup::judge("family", &before, &after);
+        let verdict = ClusterParameterGroup::judge("family", &before, &after);
         assert_eq!(verdict.unwrap().change, Change::Refuse);
         after.name = Some("h".to_owned());
-        assert_eq!(ParameterGroup::judge("family", &before, &after), None);
+        assert_eq!(ClusterParameterGroup::judge("family", &before, &after), None);
     }
 }
