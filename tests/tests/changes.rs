@@ -69,6 +69,18 @@ fn settings_are_changed_in_place_and_go_back_to_their_defaults() {
     cloud.advance(60);
     project.assert_no_changes();
     assert_eq!(scaling(&cloud), sizes);
+
+    // Outside of it, no scaler of ours did that.
+    let sizes = json!({"minSize": 1, "desiredSize": 7, "maxSize": 8});
+    cloud.eks(
+        "update_nodegroup_config",
+        json!({"clusterName": CLUSTER, "nodegroupName": "system-ng", "scalingConfig": sizes}),
+    );
+    cloud.advance(60);
+    let moved = [("desired", json!(7), json!(2)), ("max", json!(8), json!(5))];
+    project.plan().assert_drift("cluster/node-group/system-ng", "update", &moved);
+    project.apply();
+    assert_eq!(scaling(&cloud), json!({"minSize": 1, "desiredSize": 2, "maxSize": 5}));
 }
 
 #[test]

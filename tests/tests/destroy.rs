@@ -17,6 +17,14 @@ fn everything_goes_and_comes_back() {
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     }).to_string()}),
     );
+    let theirs = json!({
+        "TableName": "theirs",
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "BillingMode": "PAY_PER_REQUEST",
+        "DeletionProtectionEnabled": true,
+    });
+    cloud.call("dynamodb", "create_table", theirs);
     let before = cloud.inventory();
     project.bootstrap();
     let key = project.id("security/key");
@@ -71,11 +79,51 @@ fn everything_goes_and_comes_back() {
     assert_eq!(secrets(&cloud), values);
     project.assert_no_changes();
 
-    // A second time: last snapshots need names that are not taken.
+    // Again and again: last snapshots need names that are not taken.
+    for times in 2..=3 {
+        project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+        let after = cloud.inventory();
+        assert_eq!(without_kept(after.clone()), before);
+        assert_eq!((after["rds.cluster-snapshot"].len(), after["elasticache.snapshot"].len()), (times, times));
+        project.bootstrap();
+        assert_eq!(project.id("security/key"), key);
+        assert_eq!(secrets(&cloud), values);
+        let rebuilt = cloud.inventory();
+        assert_eq!(counts(&without_kept(rebuilt.clone())), counts(&without_kept(built.clone())));
+        assert!(NAMED.iter().all(|kind| rebuilt[*kind] == built[*kind]));
+    }
+    // What is not ours keeps its protection.
+    let table = cloud.call("dynamodb", "describe_table", json!({"TableName": "theirs"}));
+    assert_eq!(table["Table"]["DeletionProtectionEnabled"], true);
+}
+
+#[test]
+fn last_snapshots_have_names_that_are_free_and_can_be_left_out() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nenabled = false\n[sessions]\nenabled = false");
+    project.bootstrap();
+    // As a deletion leaves them that made its snapshot and failed then.
+    let cluster = cloud.call("rds", "describe_db_clusters", json!({}))["DBClusters"][0].clone();
+    let resource = cluster.text("DbClusterResourceId").to_lowercase();
+    let database = format!("final-fintechglobal-aurora-cluster-{}", resource.trim_start_matches("cluster-"));
+    let taken = json!({
+        "DBClusterIdentifier": cluster["DBClusterIdentifier"], "DBClusterSnapshotIdentifier": database,
+    });
+    cloud.call("rds", "create_db_cluster_snapshot", taken);
+    cloud.advance(600);
     project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+    let left = cloud.inventory();
+    let names: Vec<String> =
+        left["rds.cluster-snapshot"].iter().filter_map(|id| id.rsplit(':').next()).map(str::to_owned).collect();
+    assert_eq!(names, [database.clone(), format!("{database}-2")]);
+
+    project.bootstrap();
+    project.run(&["destroy", "--yes", "--lift-protection", "--skip-final-snapshot"]).ok();
     let after = cloud.inventory();
-    assert_eq!(without_kept(after.clone()), before);
-    assert_eq!((after["rds.cluster-snapshot"].len(), after["elasticache.snapshot"].len()), (2, 2));
+    for kind in ["rds.cluster-snapshot", "elasticache.snapshot"] {
+        assert_eq!(after[kind], left[kind], "{kind}");
+    }
+    assert_eq!(without_kept(after), Inventory::new());
 }
 
 /// Kinds whose ids are names that the configuration gives.

@@ -1,6 +1,6 @@
 //! What others move on purpose is left as it is: capacity by its scaler, a secret's value by the operator.
 
-use bedplate_tests::{Cloud, JsonExt, Project};
+use bedplate_tests::{Cloud, JsonExt, Project, changed};
 use serde_json::{Value, json};
 
 const CLUSTER: &str = "fintechglobal-aurora-cluster";
@@ -47,6 +47,14 @@ fn capacity_inside_its_range_is_no_drift() {
     project.apply();
     assert_eq!(capacity(&cloud), [json!(5), json!(5)]);
     project.assert_no_changes();
+
+    // Without the scaler nobody but us moves it.
+    project.configure(&format!("{SESSIONS}[sessions]\nautoscaling = {{ enabled = false }}"));
+    project.apply();
+    move_capacity(&cloud, 60, 5);
+    project.plan().assert_drift("sessions/table", "update", &[("read_capacity", json!(60), json!(5))]);
+    project.apply();
+    assert_eq!(capacity(&cloud), [json!(5), json!(5)]);
 }
 
 #[test]
@@ -74,9 +82,52 @@ fn readers_that_scaling_added_are_no_drift_and_go_with_the_cluster() {
     project.run(&["bootstrap", "--yes"]).ok();
     assert_eq!(members().as_array().map(Vec::len), Some(4));
 
+    // Without the scaler nobody would take them away again.
+    project.configure(&format!("{DATABASE_AND_SESSIONS}[database]\nautoscaling = {{ enabled = false }}"));
+    let plan = project.plan();
+    assert_eq!(plan.changes()["database/cluster"], changed("update", &[("scaled_readers", json!(2), json!(0))]));
+    assert_eq!(plan.with("delete"), ["database/scaling", "database/scaling-policy"].into());
+    project.apply();
+    assert_eq!(members().as_array().map(Vec::len), Some(2));
+    project.assert_no_changes();
+    let reader = json!({
+        "DBInstanceIdentifier": "application-autoscaling-3",
+        "DBClusterIdentifier": CLUSTER,
+        "Engine": "aurora-postgresql",
+        "DBInstanceClass": "db.r6g.large",
+    });
+    cloud.call("rds", "create_db_instance", reader);
+    cloud.advance(600);
+    project.plan().assert_drift("database/cluster", "update", &[("scaled_readers", json!(1), json!(0))]);
+
     project.run(&["destroy", "--yes", "--lift-protection"]).ok();
     let left = cloud.inventory();
     assert!(!left.contains_key("rds.instance") && !left.contains_key("rds.cluster"), "{left:?}");
+}
+
+#[test]
+fn a_new_password_is_rotated_in() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nenabled = false\n[database]\nenabled = false");
+    project.bootstrap();
+    let secret = json!({"SecretId": "fintech/redis-auth", "SecretString": "TheOperatorsNewPassword0123456789"});
+    let version = cloud.call("secretsmanager", "put_secret_value", secret)["VersionId"].clone();
+    let group = || {
+        let id = json!({"ReplicationGroupId": "fintechglobal-redis-cluster"});
+        cloud.call("elasticache", "describe_replication_groups", id)["ReplicationGroups"][0].clone()
+    };
+    let before = group()["AuthTokenLastModifiedDate"].clone();
+    let plan = project.plan();
+    assert_eq!(plan.with("update"), ["cache/redis"].into(), "the secret itself is as it shall be");
+    let fields = plan.change("cache/redis").list("fields");
+    assert_eq!((fields.len(), &fields[0]["path"], &fields[0]["after"]), (1, &json!("auth_version"), &version));
+    cloud.reset_calls();
+    let run = project.run(&["apply", "--yes", "-v", "--json"]).ok();
+    assert!(!format!("{run}").contains("TheOperatorsNewPassword"), "{run}");
+    // ROTATE takes it beside the old one, SET leaves it alone.
+    assert_eq!(cloud.calls()["elasticache:ModifyReplicationGroup"], 2);
+    assert_ne!(group()["AuthTokenLastModifiedDate"], before);
+    project.assert_no_changes();
 }
 
 #[test]
@@ -96,7 +147,10 @@ fn the_operators_secret_is_not_overwritten() {
             assert_eq!((&value["SecretString"], &value["VersionId"]), (text, version), "{name}");
         }
     };
-    project.run(&["bootstrap", "--yes"]).ok();
+    project.assert_no_changes();
+    project.run(&["drift"]).exits(0);
+    let run = project.run(&["bootstrap", "--yes"]).ok();
+    assert!(run.stdout.contains("No changes"), "{run}");
     unchanged();
     project.run(&["drift", "--repair", "--yes"]).ok();
     unchanged();

@@ -1,7 +1,7 @@
 //! The row "Secrets Manager", and that no value leaves it.
 
 use crate::{BUILT, assert_has, call, key};
-use bedplate_tests::JsonExt;
+use bedplate_tests::{Cloud, JsonExt, Project};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -94,10 +94,58 @@ fn no_value_is_in_any_file_or_output() {
     files(project.path("").as_path(), &mut said);
     assert!(said.iter().any(|(name, _)| name.ends_with("fintechglobal-production.json")), "the state was searched");
     assert!(said.iter().any(|(name, _)| name.ends_with("changed.plan")), "the saved plan was searched");
-    for (name, bytes) in &said {
-        for value in &values {
+    assert_none_of(&values, &said);
+}
+
+/// What was said and written, by where.
+type Said = Vec<(String, Vec<u8>)>;
+
+#[track_caller]
+fn assert_none_of(values: &[String], said: &Said) {
+    for (name, bytes) in said {
+        for value in values {
             let found = bytes.windows(value.len()).any(|window| window == value.as_bytes());
             assert!(!found, "a secret's value is in {name}");
         }
     }
+}
+
+#[test]
+fn no_value_is_said_by_a_rotation_a_failure_or_the_end() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nenabled = false\n[database]\nenabled = false");
+    let mut said = Said::new();
+    let mut run = |args: &[&str], code: i32| {
+        let run = project.run(args).exits(code);
+        said.push((args.join(" "), [run.stdout.as_bytes(), run.stderr.as_bytes()].concat()));
+        // The state of this moment and the copy of the one before.
+        files(project.path("").as_path(), &mut said);
+        run
+    };
+    run(&["bootstrap", "--yes", "-v"], 0);
+    let values: Vec<String> = NAMES
+        .iter()
+        .map(|name| {
+            let planted = format!("planted0{}0{}", name.replace(['/', '-'], "0"), "x".repeat(20));
+            let secret = json!({"SecretId": name, "SecretString": planted});
+            cloud.call("secretsmanager", "put_secret_value", secret);
+            planted
+        })
+        .collect();
+    run(&["plan", "--out", "rotation.plan", "-v"], 0);
+    // A service that repeats what it was sent.
+    let words = format!("Invalid AuthToken: {}", values[0]);
+    cloud.fail_next("elasticache:ModifyReplicationGroup", "InvalidParameterValue", &words);
+    let failed = run(&["apply", "--yes", "-v", "--json"], 1);
+    assert!(failed.stdout.contains("Invalid AuthToken"), "the failure is told all the same: {failed}");
+    cloud.fail_next("elasticache:ModifyReplicationGroup", "InvalidParameterValue", &words);
+    run(&["apply", "--yes", "-v"], 1);
+    run(&["apply", "--yes", "-v"], 0);
+    run(&["drift", "-v"], 0);
+    run(&["destroy", "--yes", "--lift-protection", "-v"], 0);
+    run(&["bootstrap", "--yes", "-v", "--json"], 0);
+    let value = |name: &str| cloud.call("secretsmanager", "get_secret_value", json!({"SecretId": name}));
+    assert_eq!(value(NAMES[0])["SecretString"], values[0], "it is in the secret itself, also when it comes back");
+    assert!(said.iter().any(|(name, _)| name.ends_with(".backup")), "the copy of the state was searched");
+    assert_none_of(&values, &said);
 }
