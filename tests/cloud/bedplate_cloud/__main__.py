@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 import warnings
+from dataclasses import fields
 
-from . import settings
+from . import settings, switches
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -27,6 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         _watch_parent()
     settings.prepare()
     settings.configure(options.durations, options.scale, options.page_size, options.lenient)
+    switches.choose(options.switches)
     from .server import serve
 
     return serve(options.host, options.port)
@@ -41,14 +43,32 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies every duration")
     parser.add_argument("--page-size", type=int, help="largest page of every paged list")
     parser.add_argument("--lenient", action="store_true", help="EKS takes any role and any subnet")
+    add_switches(parser)
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process ends")
     parser.add_argument("--verbose", action="store_true")
     options = parser.parse_args(argv)
     try:
         settings.parse_durations(options.durations)
+        options.switches = {name: value for name, value in vars(options).items() if name in SWITCHES and value}
+        switches.checked(switches.Switches(), options.switches)
     except ValueError as error:
         parser.error(str(error))
     return options
+
+
+SWITCHES = ("realistic", *(one.name for one in fields(switches.Switches)))
+
+
+def add_switches(parser: argparse.ArgumentParser) -> None:
+    """The switches of `switches.py`, each an option of its name; the README says what they do."""
+    group = parser.add_argument_group("what AWS does to its callers, off unless asked for")
+    group.add_argument("--realistic", action="store_true", help="all of it, with sensible values; single ones still win")
+    for one in fields(switches.Switches):
+        name = "--" + one.name.replace("_", "-")
+        if isinstance(one.default, bool):
+            group.add_argument(name, action="store_true")
+        else:
+            group.add_argument(name, type=str if isinstance(one.default, tuple) else type(one.default))
 
 
 def _stop(_signal: int, _frame: object) -> None:

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from . import calls, clock, moments, registry, snapshots
+from . import calls, clock, moments, registry, snapshots, switches
 from .wire import Response
 
 
@@ -16,7 +16,7 @@ def answer(environ: dict[str, Any], body: bytes) -> Response:
         return _json({"error": "unknown control request", "known": [" ".join(route) for route in ROUTES]}, 404)
     try:
         return _json(action(json.loads(body) if body else {}))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         return _json({"error": f"bad request: {error!r}"}, 400)
 
 
@@ -38,6 +38,16 @@ def _fault(document: dict[str, Any]) -> Any:
     return {}
 
 
+def _settings(document: dict[str, Any]) -> Any:
+    """Show the switches, after the changes the document asks for; `quota-values` sets quotas by code."""
+    from . import quotas
+
+    document = dict(document)
+    quotas.apply(document.pop("quota-values", {}))
+    switches.change(document)
+    return switches.shown() | {"quota-values": quotas.describe()}
+
+
 def _advance(document: dict[str, Any]) -> Any:
     clock.advance(float(document["seconds"]))
     clock.run_due()
@@ -51,7 +61,7 @@ def _inventory(_: dict[str, Any]) -> Any:
 
 
 def _reset(_: dict[str, Any]) -> Any:
-    """Empty everything: moto's backends, our own records, counts, faults and the clock."""
+    """Empty everything: moto's backends, our own records, counts, faults and the clock; switches as at the start."""
     from moto.core.base_backend import BackendDict
     from moto.core.model_instances import reset_model_data
 
@@ -62,6 +72,7 @@ def _reset(_: dict[str, Any]) -> Any:
     calls.reset_calls()
     calls.reset_faults()
     clock.reset()
+    switches.reset()
     return {}
 
 
@@ -102,6 +113,8 @@ ROUTES = {
     ("GET", "/_cloud/inventory"): _inventory,
     ("POST", "/_cloud/reset"): _reset,
     ("POST", "/_cloud/fault"): _fault,
+    ("GET", "/_cloud/settings"): _settings,
+    ("POST", "/_cloud/settings"): _settings,
     ("POST", "/_cloud/advance"): _advance,
     ("POST", "/_cloud/confirm"): _confirm,
     ("POST", "/_cloud/snapshot"): _snapshot,

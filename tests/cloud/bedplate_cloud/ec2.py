@@ -1,6 +1,5 @@
 """What EC2's modules share: the backend, tags, filters and checks that a referenced resource exists."""
 
-import fnmatch
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +8,7 @@ from moto.ec2.models import ec2_backends
 from . import settings
 from .errors import AwsError
 from .gateway import Call
+from .patterns import like
 
 
 def backend_of(region: str) -> Any:
@@ -60,11 +60,6 @@ def _matches(name: str, wanted: list[str], row: dict[str, Any], fields: dict[str
     found = fields[name](row)
     values = found if isinstance(found, list) else [found]
     return any(like(str(value), pattern) for value in values if value is not None for pattern in wanted)
-
-
-def like(value: str, pattern: str) -> bool:
-    """EC2's filter values know `*` and `?`."""
-    return value == pattern or fnmatch.fnmatchcase(value, pattern.replace("[", "[[]"))
 
 
 def chosen(

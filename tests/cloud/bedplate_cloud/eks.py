@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
-from . import clock, settings
+from . import clock, propagation, settings
 from .errors import AwsError
 from .gateway import Call
 from .iam import linked_role
@@ -200,17 +200,16 @@ def role_name(role_arn: str) -> str:
 
 
 def role(role_arn: str) -> Any:
-    """The IAM role with this ARN, or None."""
+    """The IAM role with this ARN, or None; a new one is not known to other services at once."""
     roles = iam_backends[settings.ACCOUNT]["aws"].roles.values()
-    return next((one for one in roles if one.arn == role_arn), None)
+    return next((one for one in roles if one.arn == role_arn and propagation.known(role_arn)), None)
 
 
 def trusts(one: Any, service: str) -> bool:
     """Whether a service may assume the role."""
     if settings.lenient:
         return True
-    document = one.assume_role_policy_document
-    statements = (json.loads(document) if isinstance(document, str) else document).get("Statement", [])
+    statements = propagation.trust_of(one).get("Statement", [])
     for statement in statements if isinstance(statements, list) else [statements]:
         principal = statement.get("Principal")
         services = principal.get("Service", []) if isinstance(principal, dict) else []

@@ -7,7 +7,7 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
-from . import clock, eks, settings
+from . import clock, eks, propagation, settings
 from .eks import CREATOR_POLICY, Cluster, Document
 from .gateway import Call
 from .registry import handles
@@ -94,7 +94,7 @@ def _check_principal(principal: str) -> None:
         raise eks.invalid("The specified principalArn is invalid: invalid principal.")
     iam = iam_backends[settings.ACCOUNT]["aws"]
     known = {one.arn for one in [*iam.roles.values(), *iam.users.values()]} | {settings.CALLER_ARN}
-    if principal not in known:
+    if principal not in known or not propagation.known(principal):
         raise eks.invalid("The specified principalArn is invalid: invalid principal.")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.kms.models import kms_backends
 
-from . import clock, eks, kubernetes_server, settings
+from . import clock, eks, kubernetes_server, propagation, settings
 from .ec2 import all_groups, backend_of, group, managed_interface, remove_interface, subnet
 from .ec2_groups import Wanted, add_rule
 from .eks import Cluster, Document, as_text
@@ -49,7 +49,7 @@ def _check_role(role_arn: str, name: str) -> None:
         message = f"Role with arn: {role_arn}, could not be assumed because it does not exist or the trusted entity is not correct"
         raise eks.invalid(message, clusterName=name)
     required = "arn:aws:iam::aws:policy/AmazonEKSClusterPolicy"
-    if not settings.lenient and required not in found.managed_policies:
+    if not settings.lenient and required not in propagation.attached(found):
         message = (
             "The provided role doesn't have the Amazon EKS Managed Policies associated with it. Please ensure the following "
             f"policy is attached: {required}"

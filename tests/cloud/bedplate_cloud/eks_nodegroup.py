@@ -1,9 +1,11 @@
 """Managed node groups."""
 
+import secrets
 import uuid
+from functools import partial
 from typing import Any
 
-from . import autoscaling, clock, eks, settings
+from . import autoscaling, clock, eks, settings, switches
 from .ec2 import backend_of, managed_interface, remove_interface, subnet
 from .eks import Cluster, Document
 from .eks_versions import VERSIONS, minor
@@ -196,8 +198,7 @@ def delete(call: Call) -> dict[str, Any]:
 
 
 def _deleted(one: Cluster, doc: Document) -> None:
-    for interface in doc["_interfaces"]:
-        remove_interface(backend_of(one.region), interface)
+    _release(one, doc)
     for group in (doc.get("resources") or {}).get("autoScalingGroups") or []:
         autoscaling.drop(one.region, group["name"])
     one.nodegroups.pop(doc["nodegroupName"], None)
@@ -205,6 +206,23 @@ def _deleted(one: Cluster, doc: Document) -> None:
 
     if not any(other["nodeRole"] == doc["nodeRole"] for other in one.nodegroups.values()):
         remove_service_entry(one, doc["nodeRole"])
+
+
+def _release(one: Cluster, doc: Document) -> None:
+    """The nodes' interfaces go, or stay behind free, as those that the VPC CNI plug-in attached do when it ends first."""
+    ec2, lag = backend_of(one.region), switches.current.interface_lag
+    for interface_id in doc["_interfaces"]:
+        if not lag:
+            remove_interface(ec2, interface_id)
+            continue
+        interface, node = ec2.enis[interface_id], f"i-{secrets.token_hex(9)[:17]}"
+        interface.status, interface.requester_managed = "available", False
+        interface.description = f"aws-K8S-{node}"
+        ec2.create_tags(
+            [interface_id],
+            {"cluster.k8s.amazonaws.com/name": one.name, "node.k8s.amazonaws.com/instance_id": node},
+        )
+        clock.later(lag, partial(remove_interface, ec2, interface_id))
 
 
 def _busy(one: Cluster, doc: Document) -> str:

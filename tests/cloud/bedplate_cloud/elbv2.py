@@ -11,6 +11,7 @@ from .ec2 import backend_of, managed_interface, remove_interface
 from .errors import AwsError
 from .gateway import Call
 from .iam import statements_of
+from .patterns import like
 from .registry import checks, handles
 from .store import Document
 
@@ -202,8 +203,6 @@ def _lets_in(bucket: Any, region: str, prefix: str) -> bool:
     except ValueError:
         return False
     sample = f"arn:aws:s3:::{bucket.name}/{_test_file(prefix)}"
-    from .ec2 import like
-
     for one in statements_of(document) if document else []:
         principal = one.get("Principal")
         if not isinstance(principal, dict) or one.get("Effect") != "Allow":

@@ -2,14 +2,30 @@
 
 import logging
 import re
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from moto.backends import list_of_moto_modules
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from . import calls, clock, cloudwatch, control, moments, pagination, registry, settings, tokens, wire
+from . import (
+    calls,
+    chance,
+    clock,
+    cloudwatch,
+    control,
+    lag,
+    moments,
+    pagination,
+    registry,
+    settings,
+    throttling,
+    tokens,
+    wire,
+)
 from .errors import Answered, AwsError
 from .wire import Response, Target
 
@@ -26,19 +42,27 @@ class Call:
     def __init__(self, target: Target, environ: dict[str, Any], moto: Any) -> None:
         self.target = target
         self.params = dict(target.params)
+        # What the request at hand says; nothing, if it is another operation's.
+        self.received: dict[str, Any] | None = target.params
         self.region = target.region
-        self._environ = environ
+        self.environ = environ
         self._moto = moto
 
     def forward(self, **changes: Any) -> dict[str, Any]:
         """Ask moto, with changed parameters if any (`None` leaves one out), and return its answer."""
         params = {key: value for key, value in {**self.params, **changes}.items() if value is not None}
-        unchanged = params == self.target.params and wire.moto_protocol(self.target) == self.target.protocol
-        environ = self._environ if unchanged else wire.apply_params(self._environ, self.target, params)
+        unchanged = params == self.received and wire.moto_protocol(self.target) == self.target.protocol
+        environ = self.environ if unchanged else wire.apply_params(self.environ, self.target, params)
         response = forward_raw(self._moto, environ)
         if response.status >= 300:
             raise Answered(response)
         return wire.parse_response(self.target, response)
+
+    def with_target(self, target: Target) -> "Call":
+        """Another call of the same service by the same caller, for handlers that need to know more."""
+        other = Call(target, self.environ, self._moto)
+        other.received = None
+        return other
 
 
 def forward_raw(moto: Any, environ: dict[str, Any]) -> Response:
@@ -75,6 +99,10 @@ class Cloud:
         with self.lock:
             clock.run_due()
             response = self.answer(environ, body)
+        time.sleep(response.delay)
+        if response.cut:
+            # Without a status line: the client sees its connection end.
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
         headers = {key: value for key, value in response.headers.items() if key.lower() != "content-length"}
         headers["Content-Length"] = str(len(response.body))
         start_response(f"{response.status} {_reason(response.status)}", [(k, str(v)) for k, v in headers.items()])
@@ -118,6 +146,12 @@ class Cloud:
         fault = calls.take_fault(target.name)
         if fault and fault.when == "before":
             raise fault.error
+        fate = chance.draw(target.name)
+        if fate.cut_before:
+            return Response(cut=True)
+        if fate.error:
+            raise fate.error
+        throttling.take(target)
         refuse_dry_run(target)
         refuse_region(target)
         response = wire.rooted(target, self.perform(target, environ))
@@ -125,24 +159,41 @@ class Cloud:
         environ["bedplate.call"] = target.name, nth
         if fault:
             raise fault.error
+        response.cut, response.delay = fate.cut_after, fate.delay
         return response
 
     def perform(self, target: Target, environ: dict[str, Any]) -> Response:
         """Answer from a client token, from a handler or from moto."""
         call = Call(target, environ, self.moto)
         tokens.check_length(target)
+        lag.check_use(target)
         replayed = tokens.replay(target)
         if replayed is not None:
             return wire.serialize(target, replayed)
         for check in registry.CHECKS.get(target.name, []):
             check(call)
+        response = self.produce(call)
+        if response.status < 300:
+            for follow in registry.AFTERS.get(target.name, []):
+                follow(call)
+            for follow in registry.AFTERS.get("*", []) if calls.is_mutating(target.name) else []:
+                follow(call)
+        return response
+
+    def produce(self, call: Call) -> Response:
+        """The answer of a handler or of moto, as far as it is shown already, in pages."""
+        target = call.target
         handler = registry.HANDLERS.get(target.name)
         special = (
-            handler or target.protocol == cloudwatch.PROTOCOL or tokens.applies(target) or pagination.applies(target)
+            handler
+            or target.protocol == cloudwatch.PROTOCOL
+            or tokens.applies(target)
+            or pagination.applies(target)
+            or lag.concerns(target.name)
         )
         if not special:
-            return forward_raw(self.moto, environ)
-        result = pagination.paged(call, handler or Call.forward)
+            return forward_raw(self.moto, call.environ)
+        result = pagination.paged(call, lambda one: lag.run(one, handler or Call.forward))
         tokens.remember(target, result)
         return wire.serialize(target, result)
 

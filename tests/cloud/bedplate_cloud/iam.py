@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from moto.iam.models import iam_backends
 
-from . import clock, settings
+from . import clock, propagation, settings
 from .errors import AwsError
 from .gateway import Call
 from .registry import checks, handles
@@ -176,8 +176,9 @@ def statements_of(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def unknown_principal(document: dict[str, Any]) -> str | None:
-    """The first user or role of this account that a policy names and that does not exist."""
-    known = {one.arn for one in [*backend().roles.values(), *backend().users.values()]} | {settings.CALLER_ARN}
+    """The first user or role of this account that a policy names and that does not exist, or is not known yet."""
+    arns = [one.arn for one in [*backend().roles.values(), *backend().users.values()]]
+    known = {arn for arn in arns if propagation.known(arn)} | {settings.CALLER_ARN}
     for statement in statements_of(document):
         principal = statement.get("Principal")
         names = principal.get("AWS", []) if isinstance(principal, dict) else []

@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import socket
 import ssl
 import tempfile
 import threading
+import time
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -18,7 +20,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import calls, eks, moments, settings, snapshots
+from . import calls, chance, eks, moments, settings, snapshots
 from .eks import Cluster
 from .kubernetes import Api, Object, Refused, answer
 from .registry import on_reset
@@ -146,6 +148,12 @@ class Handler(BaseHTTPRequestHandler):
             fault = calls.take_fault(name)
             if fault and fault.when == "before":
                 raise Refused(fault.error.status, fault.error.code, fault.error.message)
+            fate = chance.draw(name)
+            if fate.cut_before:
+                self.connection.shutdown(socket.SHUT_RDWR)
+                return
+            if fate.error:
+                raise Refused(fate.error.status, fate.error.code, fate.error.message)
             with self.server.api.lock:
                 self.server.api.version = self.server.cluster.doc["version"]
                 self.server.api.tick()
@@ -159,6 +167,10 @@ class Handler(BaseHTTPRequestHandler):
             return
         except Refused as refused:
             self.send(refused.status, json.dumps(_status(refused)).encode())
+            return
+        time.sleep(fate.delay)
+        if fate.cut_after:
+            self.connection.shutdown(socket.SHUT_RDWR)
             return
         if data is not None:
             self.send(status, data)

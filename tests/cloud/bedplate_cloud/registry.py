@@ -15,6 +15,7 @@ Check = Callable[["Call"], None]
 
 HANDLERS: dict[str, Handler] = {}
 CHECKS: dict[str, list[Check]] = {}
+AFTERS: dict[str, list[Check]] = {}
 RESETS: list[Callable[[], None]] = []
 
 
@@ -36,6 +37,17 @@ def checks(*operations: str) -> Callable[[Check], Check]:
     def register(function: Check) -> Check:
         for operation in operations:
             CHECKS.setdefault(operation, []).append(function)
+        return function
+
+    return register
+
+
+def after(*operations: str) -> Callable[[Check], Check]:
+    """Run after these operations, if they succeeded; `*` stands for every one that changes something."""
+
+    def register(function: Check) -> Check:
+        for operation in operations:
+            AFTERS.setdefault(operation, []).append(function)
         return function
 
     return register

@@ -35,6 +35,8 @@ from . import (  # noqa: F401
     kms,
     logs,
     organizations,
+    propagation,
+    quotas,
     rds,
     rds_cluster,
     rds_instance,

@@ -45,6 +45,7 @@ DURATIONS = {
         "table.ttl": 0.2,
         "load-balancer.create": 0.5,
         "load-balancer.linger": 0.3,
+        "quota.increase": 1.0,
     },
     "aws": {
         "nat-gateway.create": 95.0,
@@ -83,6 +84,7 @@ DURATIONS = {
         "table.ttl": 600.0,
         "load-balancer.create": 150.0,
         "load-balancer.linger": 60.0,
+        "quota.increase": 1800.0,
     },
 }
 

@@ -14,12 +14,12 @@ from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backen
 from moto.s3.models import s3_backends
 from moto.wafv2.models import wafv2_backends
 
-from . import eks, elbv2, iam, settings
+from . import clock, eks, elbv2, iam, settings, switches
 from .ec2 import backend_of
 from .ec2_rest import EC2_PREFIX_TO_RESOURCE
 from .errors import AwsError
 from .gateway import Call
-from .registry import handles
+from .registry import after, handles, on_reset
 from .store import SHELVES, Document
 
 Tags = dict[str, str]
@@ -88,6 +88,44 @@ def _bucket_region(arn: str) -> str:
     return bucket.region_name if bucket else ""
 
 
+# What is known of each region; and of an ARN that changed: until when the old tags are shown, and these, None for none.
+_known: dict[str, dict[str, Tags]] = {}
+_old: dict[tuple[str, str], tuple[float, Tags | None]] = {}
+
+
+@on_reset
+def forget() -> None:
+    """The index is up to date."""
+    _known.clear()
+    _old.clear()
+
+
+@after("*")
+def note(call: Call) -> None:
+    """Look at what changed, after a call that may have changed something: the API's index lags as other reads do."""
+    region = call.region
+    if not switches.current.read_lag:
+        return
+    now, before = clock.now(), _known.get(region, {})
+    after = {arn: dict(tags) for arn, tags in tagged(region)}
+    for arn in before.keys() | after.keys():
+        if before.get(arn) != after.get(arn) and _old.get((region, arn), (0, None))[0] <= now:
+            _old[region, arn] = (now + switches.current.read_lag, before.get(arn))
+    _known[region] = after
+
+
+def shown(region: str) -> dict[str, Tags]:
+    """The tags by ARN that the index shows now."""
+    found, now = dict(tagged(region)), clock.now()
+    for (where, arn), (until, tags) in _old.items():
+        if where == region and until > now:
+            if tags is None:
+                found.pop(arn, None)
+            else:
+                found[arn] = tags
+    return found
+
+
 def _invalid(message: str) -> AwsError:
     return AwsError("InvalidParameterException", message)
 
@@ -107,7 +145,7 @@ def get_resources(call: Call) -> Document:
         raise _invalid("ResourcesPerPage must be between 1 and 100.")
     if most_tags is not None and not 100 <= most_tags <= 500:
         raise _invalid("TagsPerPage must be between 100 and 500.")
-    found = sorted((arn, tags) for arn, tags in tagged(call.region) if _wanted(params, arn, tags))
+    found = sorted((arn, tags) for arn, tags in shown(call.region).items() if _wanted(params, arn, tags))
     if arns:
         return {"ResourceTagMappingList": [_row(*one) for one in found]}
     start, page, count = _start(params.get("PaginationToken")), [], 0

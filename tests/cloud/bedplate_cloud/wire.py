@@ -24,7 +24,7 @@ from . import registry
 from .errors import AwsError
 
 # Signing names that differ from botocore's name for the service.
-SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "email": "ses"}
+SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "email": "ses", "servicequotas": "service-quotas"}
 # Services whose parameters this cloud always looks into; of others (S3 objects) only where an operation is answered or
 # checked here.
 PARSED = {"ec2", "eks", "iam", "kms", "logs", "sts", "cloudwatch"}
@@ -49,6 +49,9 @@ class Response:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
+    # How the connection treats the answer: it is cut off instead of answering, or it answers late by so many seconds.
+    cut: bool = False
+    delay: float = 0.0
 
 
 @dataclass
@@ -108,7 +111,7 @@ def signing_scope(environ: dict[str, Any]) -> tuple[str, str]:
 
 def route(service: str, region: str, environ: dict[str, Any], body: bytes) -> Target:
     """Match the request against the service's model and parse its parameters."""
-    from . import pagination
+    from . import lag, pagination
 
     model = get_service_model(service)
     request = Request(dict(environ, **{"wsgi.input": io.BytesIO(body)}))
@@ -116,7 +119,8 @@ def route(service: str, region: str, environ: dict[str, Any], body: bytes) -> Ta
     protocol = determine_request_protocol(model, request.content_type)
     params: dict[str, Any] = {}
     name = f"{service}:{operation.name}"
-    if service in PARSED or name in registry.HANDLERS or name in registry.CHECKS or pagination.pages(service, name):
+    looked_into = name in registry.HANDLERS or name in registry.CHECKS or name in registry.AFTERS
+    if service in PARSED or looked_into or pagination.pages(service, name) or lag.concerns(name):
         parser = PROTOCOL_PARSERS[protocol](operation)
         params = parser.parse(
             {

@@ -17,6 +17,7 @@ from . import (  # noqa: F401
     checks_optional,
     checks_platform,
     checks_services,
+    checks_switches,
 )
 from .harness import CHECKS, FOLDER, Cloud
 

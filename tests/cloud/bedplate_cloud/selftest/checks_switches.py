@@ -1,0 +1,237 @@
+"""Checks of what AWS does to its callers: each switch of the cloud."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError, HTTPClientError
+
+from .harness import ACCOUNT, REGION, Cloud, Network, fails, fresh, make_role, row, tags, trust
+
+VPC = {"CidrBlock": "10.70.0.0/16"}
+
+
+def switched(cloud: Cloud, **values: Any) -> None:
+    """Turn switches on in a cloud."""
+    cloud.control("POST", "settings", {key.replace("_", "-"): value for key, value in values.items()})
+
+
+@row("switch-settings")
+def settings(_: Cloud) -> None:
+    with Cloud("--read-lag", "3", "--fault-kinds", "500,503") as cloud:
+        now = cloud.control("GET", "settings")
+        assert (now["read-lag"], now["fault-kinds"], now["quotas"]) == (3.0, ["500", "503"], False)
+        switched(cloud, read_lag=0, quotas=True)
+        assert cloud.control("GET", "settings")["quotas"] is True
+        cloud.control("POST", "reset")
+        now = cloud.control("GET", "settings")
+        assert (now["read-lag"], now["quotas"]) == (3.0, False)
+    with Cloud("--realistic", "--iam-lag", "7") as cloud:
+        now = cloud.control("GET", "settings")
+        assert now["iam-lag"] == 7 and all(now[key] for key in ("read-lag", "throttle", "quotas", "fault-rate"))
+
+
+@row("read-lag")
+def read_lag(_: Cloud) -> None:
+    with Cloud("--read-lag", "20") as cloud:
+        ec2, iam, api = cloud.client("ec2"), cloud.client("iam"), cloud.client("resourcegroupstaggingapi")
+        mark = [{"Name": "tag:Mark", "Values": ["lag"]}]
+        vpc = ec2.create_vpc(**VPC, TagSpecifications=tags("vpc", Mark="lag"))["Vpc"]["VpcId"]
+        role = make_role(cloud, "ec2.amazonaws.com").rpartition("/")[2]
+        listed = lambda: [one["VpcId"] for one in ec2.describe_vpcs(Filters=mark)["Vpcs"]]
+        tagged = lambda: api.get_resources(TagFilters=[{"Key": "Mark"}])["ResourceTagMappingList"]
+        roles = lambda: [
+            one["RoleName"] for one in iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+        ]
+        fails("InvalidVpcID.NotFound", lambda: ec2.describe_vpcs(VpcIds=[vpc]))
+        fails("NoSuchEntity", lambda: iam.get_role(RoleName=role))
+        assert not listed() and not tagged() and role not in roles()
+        iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=allow_all())  # writes find it
+        cloud.advance(20)
+        assert listed() == [vpc] and len(tagged()) == 1 and role in roles()
+        iam.delete_role_policy(RoleName=role, PolicyName="p")
+        iam.delete_role(RoleName=role)
+        ec2.delete_vpc(VpcId=vpc)
+        assert listed() == [vpc] and len(tagged()) == 1 and role in roles()
+        assert ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["VpcId"] == vpc
+        assert iam.get_role(RoleName=role)["Role"]["RoleName"] == role
+        assert not ec2.describe_vpcs(Filters=[{"Name": "cidr", "Values": ["10.99.0.0/16"]}])["Vpcs"]
+        fails("InvalidVpcID.NotFound", lambda: ec2.delete_vpc(VpcId=vpc))
+        cloud.advance(20)
+        assert not listed() and not tagged() and role not in roles()
+
+
+def allow_all() -> str:
+    """A policy."""
+    statement = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@row("use-lag")
+def use_lag(_: Cloud) -> None:
+    with Cloud("--use-lag", "20") as cloud:
+        ec2 = cloud.client("ec2")
+        vpc = ec2.create_vpc(**VPC)["Vpc"]["VpcId"]
+        make = lambda: ec2.create_subnet(VpcId=vpc, CidrBlock="10.70.1.0/24")
+        fails("InvalidVpcID.NotFound", make)
+        cloud.advance(20)
+        make()
+
+
+@row("iam-propagation")
+def iam_propagation(_: Cloud) -> None:
+    with Cloud("--iam-lag", "20") as cloud:
+        net, eks, kms = Network(cloud), cloud.client("eks"), cloud.client("kms")
+        role = make_role(cloud, "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+        make = lambda: eks.create_cluster(
+            name=fresh("cluster"), roleArn=role, resourcesVpcConfig={"subnetIds": net.private}
+        )
+        says = lambda code, action: fails(code, action)["Error"]["Message"]
+        assert "could not be assumed" in says("InvalidParameterException", make)
+        everyone = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "kms:*"}
+        named = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "kms:Decrypt", "Resource": "*"}
+        policy = {"Version": "2012-10-17", "Statement": [everyone | {"Resource": "*"}, named]}
+        create = lambda: kms.create_key(Policy=json.dumps(policy))
+        assert "invalid principals" in says("MalformedPolicyDocumentException", create)
+        again = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "sts:AssumeRole"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [again]})
+        trusting = lambda: cloud.client("iam").create_role(
+            RoleName=fresh("role"), AssumeRolePolicyDocument=document
+        )
+        assert "Invalid principal" in says("MalformedPolicyDocument", trusting)
+        logs = {"ResourceIds": [net.vpc], "ResourceType": "VPC", "TrafficType": "ALL", "LogGroupName": "/flow"}
+        flow = lambda: net.ec2.create_flow_logs(**logs, DeliverLogsPermissionArn=role)
+        assert "Unable to assume" in says("InvalidParameter", flow)
+        fails("AccessDenied", lambda: cloud.client("sts").assume_role(RoleArn=role, RoleSessionName="s"))
+        cloud.advance(20)
+        assert make()["cluster"]["status"] == "CREATING"
+        create(), trusting()
+        # A changed trust policy and a new attachment are not seen at once either.
+        other = make_role(cloud, "ec2.amazonaws.com", "AmazonEKSClusterPolicy")
+        cloud.advance(20)
+        name = other.rpartition("/")[2]
+        cloud.client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=trust("eks.amazonaws.com"))
+        role = other
+        assert "could not be assumed" in says("InvalidParameterException", make)
+        cloud.advance(20)
+        make()
+
+
+@row("throttling")
+def throttled(_: Cloud) -> None:
+    with Cloud("--throttle", "1") as cloud:
+        # The clock moves on between the calls, so that more than the bucket's size may pass.
+        def until(code: str, action: Callable[[], Any], at_most: int) -> int:
+            for done in range(at_most):
+                try:
+                    action()
+                except ClientError as error:
+                    assert error.response["Error"]["Code"] == code, error
+                    return done
+            raise AssertionError(f"{at_most} calls and no {code}")
+
+        ec2, logs = cloud.client("ec2"), cloud.client("logs")
+        made = until("RequestLimitExceeded", lambda: ec2.create_internet_gateway(), 500)
+        assert made >= 50
+        ec2.describe_internet_gateways()  # a bucket of its own
+        until("ThrottlingException", lambda: logs.create_log_group(logGroupName=fresh("/group")), 500)
+        cloud.advance(10)
+        ec2.create_internet_gateway()
+
+
+@row("quotas-enforced")
+def quotas_enforced(_: Cloud) -> None:
+    with Cloud("--quotas") as cloud:
+        ec2 = cloud.client("ec2")
+        for number in range(4):  # the default VPC is the fifth
+            ec2.create_vpc(CidrBlock=f"10.{number}.0.0/16")
+        fails("VpcLimitExceeded", lambda: ec2.create_vpc(**VPC))
+        for _number in range(5):
+            ec2.allocate_address(Domain="vpc")
+        fails("AddressLimitExceeded", lambda: ec2.allocate_address(Domain="vpc"))
+        cloud.control("POST", "settings", {"quota-values": {"L-0263D0A3": 6}})
+        ec2.allocate_address(Domain="vpc")
+        fails("AddressLimitExceeded", lambda: ec2.allocate_address(Domain="vpc"))
+        group = ec2.create_security_group(GroupName="g", Description="d")["GroupId"]
+        ranges = [{"CidrIp": f"10.0.{number}.0/24"} for number in range(61)]
+        rule = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1}
+        add = lambda some: ec2.authorize_security_group_ingress(
+            GroupId=group, IpPermissions=[rule | {"IpRanges": some}]
+        )
+        fails("RulesPerSecurityGroupLimitExceeded", lambda: add(ranges))
+        add(ranges[:60])
+
+
+@row("quotas")
+def quotas(cloud: Cloud) -> None:
+    api = cloud.client("service-quotas", "eu-west-1")
+    of = {"ServiceCode": "ec2", "QuotaCode": "L-0263D0A3"}
+    show = lambda: api.get_service_quota(**of)["Quota"]["Value"]
+    assert show() == 5 and api.get_aws_default_service_quota(**of)["Quota"]["Value"] == 5
+    names = [one["QuotaCode"] for one in api.list_service_quotas(ServiceCode="vpc")["Quotas"]]
+    assert {"L-F678F1CE", "L-FE5A380F"} <= set(names)
+    assert "vpc" in [one["ServiceCode"] for one in api.list_services()["Services"]]
+    fails("NoSuchResourceException", lambda: api.get_service_quota(ServiceCode="ec2", QuotaCode="L-F678F1CE"))
+    fails("NoSuchResourceException", lambda: api.get_service_quota(ServiceCode="iam", QuotaCode="L-FE177D64"))
+    fails("IllegalArgumentException", lambda: api.request_service_quota_increase(**of, DesiredValue=5))
+    assert api.request_service_quota_increase(**of, DesiredValue=9)["RequestedQuota"]["Status"] == "PENDING"
+    fails("ResourceAlreadyExistsException", lambda: api.request_service_quota_increase(**of, DesiredValue=10))
+    assert show() == 5
+    cloud.advance(5)
+    assert show() == 9
+    assert cloud.client("service-quotas").get_service_quota(**of)["Quota"]["Value"] == 5
+
+
+@row("faults-random")
+def faults_random(_: Cloud) -> None:
+    def outcomes(cloud: Cloud) -> list[str]:
+        ec2, seen = cloud.client("ec2"), []
+        for _number in range(60):
+            try:
+                ec2.create_internet_gateway()
+                seen.append("made")
+            except ClientError as error:
+                seen.append(error.response["Error"]["Code"])
+            except HTTPClientError:
+                seen.append("cut")
+        return seen
+
+    options = ("--fault-rate", "0.4", "--fault-delay", "0", "--fault-operations", "mutating")
+    with Cloud(*options, "--seed", "7") as first, Cloud(*options, "--seed", "8") as second:
+        seen = outcomes(first)
+        assert {"made", "cut", "RequestLimitExceeded", "InternalError", "Unavailable"} == set(seen)
+        count = len(first.client("ec2").describe_internet_gateways()["InternetGateways"])
+        # Some cuts come after the gateway was made, and some before; reads do not fail here.
+        assert seen.count("made") < count < seen.count("made") + seen.count("cut")
+        first.control("POST", "reset")
+        assert outcomes(first) == seen and outcomes(second) != seen
+    with Cloud("--fault-rate", "1", "--fault-kinds", "late", "--fault-delay", "0.3") as cloud:
+        started = time.monotonic()
+        cloud.client("ec2").describe_vpcs()
+        assert time.monotonic() - started >= 0.3
+
+
+@row("interface-lag")
+def interface_lag(_: Cloud) -> None:
+    with Cloud("--interface-lag", "50") as cloud:
+        net, eks, name = Network(cloud), cloud.client("eks"), fresh("cluster")
+        role = make_role(cloud, "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+        nodes = make_role(cloud, "ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy")
+        eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={"subnetIds": net.private})
+        cloud.advance()
+        of = {"clusterName": name, "nodegroupName": "ng"}
+        eks.create_nodegroup(**of, subnets=net.private, nodeRole=nodes)
+        cloud.advance()
+        eks.delete_nodegroup(**of)
+        cloud.advance()
+        eks.delete_cluster(name=name)
+        cloud.advance()
+        mark = [{"Name": "tag:cluster.k8s.amazonaws.com/name", "Values": [name]}]
+        left = lambda: net.ec2.describe_network_interfaces(Filters=mark)["NetworkInterfaces"]
+        assert {one["Status"] for one in left()} == {"available"} and len(left()) == 2
+        fails("DependencyViolation", lambda: net.ec2.delete_subnet(SubnetId=left()[0]["SubnetId"]))
+        net.ec2.delete_network_interface(NetworkInterfaceId=left()[0]["NetworkInterfaceId"])
+        cloud.advance(50)
+        assert not left()
+        net.ec2.delete_subnet(SubnetId=net.private[0])
