@@ -99,7 +99,6 @@ ANSWERS = {
     "cur": ("ThrottlingException", "Rate exceeded", 400),
     "resourcegroupstaggingapi": ("ThrottledException", "Rate exceeded", 400),
     "service-quotas": ("TooManyRequestsException", "Rate exceeded", 400),
-    "sns": ("Throttled", "Rate exceeded", 429),
     "kubernetes": ("TooManyRequests", "the server has received too many requests, please try again later", 429),
 }
 
