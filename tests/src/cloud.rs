@@ -129,6 +129,21 @@ impl Cloud {
         self.call("eks", operation, arguments)
     }
 
+    /// A call of a cluster's own API: the HTTP status and the document. A body is merged into what is there, by somebody
+    /// who calls himself `someone`.
+    pub fn kubernetes(&self, cluster: &str, method: &str, path: &str, body: Option<Value>) -> (u64, Value) {
+        let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let path = if method == "GET" { path.to_owned() } else { format!("{path}?fieldManager=someone") };
+        let request = json!({"cluster": cluster, "method": method, "path": path, "body": body, "content": content});
+        let mut answer = self.ask(&request).unwrap_or_else(|error| panic!("{method} {path}: {}", error.message));
+        (answer["status"].as_u64().expect("a status"), answer["body"].take())
+    }
+
+    /// Whether the clusters' own APIs answer: not outside the VPC.
+    pub fn reach_clusters(&self, reachable: bool) {
+        self.control("POST", "/_cloud/reach", Some(json!({"clusters": reachable})));
+    }
+
     /// Everything that exists.
     pub fn inventory(&self) -> Inventory {
         let answer = self.control("GET", "/_cloud/inventory", None);
@@ -159,7 +174,12 @@ impl Cloud {
 
     /// Makes the next call of an operation fail.
     pub fn fail_next(&self, operation: &str, code: &str, message: &str) {
-        self.fault(operation, "before", json!({"code": code, "message": message, "status": 400}));
+        self.fail_next_with(operation, code, message, 400);
+    }
+
+    /// The same with another HTTP status.
+    pub fn fail_next_with(&self, operation: &str, code: &str, message: &str, status: u16) {
+        self.fault(operation, "before", json!({"code": code, "message": message, "status": status}));
     }
 
     /// Lets the next call of an operation happen and answers with a server's error, like a connection that breaks.

@@ -39,8 +39,17 @@ budgets_to_topic = false
 pub const STACK: &str = "fintechglobal-production";
 
 /// Kinds of resources that carry no tags, because AWS has none for them or they belong to AWS's services.
-pub const UNTAGGED: [&str; 5] =
-    ["ec2.default_security_group", "iam.service_linked_role", "kms.alias", "scaling.policy", "sns.subscription"];
+pub const UNTAGGED: [&str; 9] = [
+    "ec2.default_security_group",
+    "iam.service_linked_role",
+    "kms.alias",
+    "kubernetes.autoscaler",
+    "kubernetes.namespace",
+    "kubernetes.node_port_service",
+    "kubernetes.service_account",
+    "scaling.policy",
+    "sns.subscription",
+];
 
 /// Longer than any run takes, so that a run that hangs is a failure with its output and not the end of the suite.
 const PATIENCE: Duration = Duration::from_secs(180);

@@ -6,7 +6,8 @@ use std::{
     collections::BTreeSet,
     io::Write,
     os::unix::fs::PermissionsExt,
-    process::{Command, Stdio},
+    path::Path,
+    process::{Command, Output, Stdio},
     sync::LazyLock,
 };
 
@@ -99,10 +100,75 @@ fn kubectl_accepts_the_kubeconfig() {
     assert_eq!(view["contexts"][0]["context"]["cluster"], view["clusters"][0]["name"]);
     assert_eq!(view["contexts"][0]["context"]["user"], view["users"][0]["name"]);
     let exec = &view["users"][0]["user"]["exec"];
-    assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1beta1");
-    assert_eq!(exec["command"], "aws");
+    assert_eq!(exec["apiVersion"], "client.authentication.k8s.io/v1");
     let args: Vec<&str> = exec.list("args").iter().filter_map(Value::as_str).collect();
-    assert!(args.contains(&"get-token") && args.contains(&"fintechglobal-cluster"), "{args:?}");
+    assert_eq!(args, ["token", "--cluster", "fintechglobal-cluster", "--region", "us-east-1"]);
+}
+
+/// kubectl in the project's folder, with the caller's credentials and nothing else.
+fn kubectl(args: &[&str], kubeconfig: &Path) -> Output {
+    let project = &BUILT.project;
+    let mut command = Command::new("kubectl");
+    command.args(args).env_clear().env("KUBECONFIG", kubeconfig).env("HOME", project.path(""));
+    command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_token_is_what_kubectl_asks_for() {
+    let project = &BUILT.project;
+    let cluster = ["--cluster", "fintechglobal-cluster", "--region", "us-east-1"];
+    let credential = project.run(&[&["token"][..], &cluster].concat()).ok().json();
+    assert_eq!(credential["apiVersion"], "client.authentication.k8s.io/v1");
+    assert_eq!(credential["kind"], "ExecCredential");
+    let status = &credential["status"];
+    assert!(status.text("token").starts_with("k8s-aws-v1."), "{credential:#}");
+    assert!(status.text("expirationTimestamp").ends_with('Z'), "{credential:#}");
+    project.run(&["token", "--cluster", "c"]).exits(3).says(&["--region"]);
+    let nobody = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
+    project.run_with(&[&["token"][..], &cluster].concat(), &nobody).exits(1).says(&["credentials"]);
+}
+
+#[test]
+fn kubeconfig_goes_into_the_users_own() {
+    let project = &BUILT.project;
+    let path = project.path("users/config");
+    let environment = [("KUBECONFIG", path.to_str().unwrap())];
+    project.run_with(&["kubeconfig", "--merge"], &environment).ok().says(&["fintechglobal-cluster", "users/config"]);
+    assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    // Without KUBECONFIG it is the one in the home directory.
+    project.run(&["kubeconfig", "--merge"]).ok();
+    assert_eq!(project.read(".kube/config"), fs_err::read_to_string(&path).unwrap());
+
+    if !has_program("kubectl", "version --client") {
+        return skip("commands::kubeconfig_goes_into_the_users_own", "kubectl is not installed");
+    }
+    // Somebody has another cluster, and texts that YAML takes for something else.
+    let path = project.path("users/second");
+    for args in [
+        &["config", "set-cluster", "other", "--server", "https://other.example"][..],
+        &["config", "set-credentials", "yes", "--token", "0123"],
+        &["config", "set-context", "other", "--cluster", "other", "--user", "yes", "--namespace", "1e3"],
+    ] {
+        assert!(kubectl(args, &path).status.success());
+    }
+    let view = |path: &Path| -> Value {
+        let view = kubectl(&["config", "view", "--raw", "--output", "json"], path);
+        assert!(view.status.success(), "{}", String::from_utf8_lossy(&view.stderr));
+        serde_json::from_slice(&view.stdout).unwrap()
+    };
+    let before = view(&path);
+    project.run_with(&["kubeconfig", "--merge"], &[("KUBECONFIG", path.to_str().unwrap())]).ok();
+    let after = view(&path);
+    for list in ["clusters", "users", "contexts"] {
+        assert!(before.list(list).iter().all(|entry| after.list(list).contains(entry)), "{before:#} {after:#}");
+        assert_eq!(after.list(list).len(), before.list(list).len() + 1);
+    }
+    // And it lets kubectl in, without the AWS CLI.
+    let namespaces = kubectl(&["get", "namespace", "fintech-prod", "--output", "name"], &path);
+    let said = String::from_utf8_lossy(&namespaces.stdout);
+    assert_eq!(said.trim(), "namespace/fintech-prod", "{}", String::from_utf8_lossy(&namespaces.stderr));
 }
 
 #[test]

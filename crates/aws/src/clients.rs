@@ -1,6 +1,9 @@
 //! The clients of all services, and the ledger that counts what they call.
 
-use crate::error::Sent;
+use crate::{
+    error::Sent,
+    kubernetes::{Clusters, Token},
+};
 use aws_config::{Region, SdkConfig};
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -69,6 +72,8 @@ pub struct Aws {
     pub cur: aws_sdk_costandusagereport::Client,
     /// Organizations.
     pub organizations: aws_sdk_organizations::Client,
+    /// The clusters' own APIs.
+    pub(crate) kubernetes: Clusters,
     /// What was called.
     pub ledger: Ledger,
     /// What was let go of.
@@ -109,9 +114,18 @@ impl Aws {
             glue: client!(aws_sdk_glue),
             cur: client!(aws_sdk_costandusagereport, HOME),
             organizations: client!(aws_sdk_organizations),
+            kubernetes: Clusters::new(config, ledger.clone()),
             ledger,
             released: Released::default(),
         }
+    }
+
+    /// A token with which the caller can call a cluster's API. Nothing is sent, except what the credentials themselves need.
+    ///
+    /// # Errors
+    /// When there are no credentials.
+    pub async fn cluster_token(&self, cluster: &str) -> Result<Token, CallError> {
+        self.kubernetes.token(cluster).await
     }
 
     /// The caller's account, for what can only be listed by account.
@@ -131,6 +145,10 @@ pub struct Ledger {
 type Counts = Arc<Mutex<BTreeMap<String, u64>>>;
 
 impl Ledger {
+    pub(crate) fn count(&self, operation: &str) {
+        count(&self.calls, operation);
+    }
+
     /// Requests sent so far, by `service:Operation`.
     pub fn calls(&self) -> BTreeMap<String, u64> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()

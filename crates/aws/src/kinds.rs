@@ -1,7 +1,7 @@
 //! The table of resource types. A type that is not in it does not exist.
 
 use crate::{
-    Aws, athena, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, glue, iam, kms, logs, organizations,
+    Aws, athena, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, glue, iam, kms, kubernetes, logs, organizations,
     rds, s3, scaling, secrets, sns,
 };
 use bedplate_model::{Entry, Kind};
@@ -30,6 +30,10 @@ pub static KINDS: &[&dyn Kind<Aws>] = &[
     &Entry::<eks::FargateProfile>::NEW,
     &Entry::<eks::Addon>::NEW,
     &Entry::<eks::AccessEntry>::NEW,
+    &Entry::<kubernetes::Namespace>::NEW,
+    &Entry::<kubernetes::ServiceAccount>::NEW,
+    &Entry::<kubernetes::NodePortService>::NEW,
+    &Entry::<kubernetes::Autoscaler>::NEW,
     &Entry::<rds::SubnetGroup>::NEW,
     &Entry::<rds::ClusterParameterGroup>::NEW,
     &Entry::<rds::ParameterGroup>::NEW,

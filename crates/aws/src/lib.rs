@@ -13,6 +13,7 @@ pub mod facts;
 pub mod glue;
 pub mod iam;
 pub mod kms;
+pub mod kubernetes;
 pub mod logs;
 pub mod organizations;
 pub mod rds;

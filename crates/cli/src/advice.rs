@@ -44,6 +44,16 @@ pub(crate) fn quota_of(error: &CallError) -> Option<Quota> {
     QUOTAS.iter().find(|quota| quota.error == code).copied()
 }
 
+/// What to do when a cluster's API does not answer.
+pub(crate) const CLUSTER_UNREACHABLE: &str = "the same command does the rest from where the cluster's API can be \
+     reached: run it inside the VPC, or let this machine's address in: `public_access_cidrs = [\"<address>/32\"]` in \
+     [cluster]";
+
+/// Whether it was a cluster that was called, and not AWS.
+fn in_cluster(error: &CallError) -> bool {
+    error.operation.starts_with("kubernetes:")
+}
+
 /// What to do about a failed call.
 pub(crate) fn call_hint(error: &CallError) -> String {
     let request = match &error.request_id {
@@ -58,6 +68,17 @@ fn advice(error: &CallError) -> String {
     let says = |part: &str| message.contains(part);
     let code = &*error.code;
     match error.class {
+        Class::Conflict => {
+            "put the old value back with what changed it, or take the new one into the configuration; then run the same \
+             command again. bedplate never takes a field by force"
+                .to_owned()
+        }
+        Class::Unreachable if in_cluster(error) => CLUSTER_UNREACHABLE.to_owned(),
+        Class::NotYet | Class::Denied if in_cluster(error) => {
+            "the cluster does not let the caller do this: add its IAM role or user to cluster.admin_principals, or use one \
+             that is there; then run the same command again"
+                .to_owned()
+        }
         _ if says("no providers in chain provided credentials") || says("credentials provider was not enabled") || says("no credentials") => {
             "there are no AWS credentials: sign in (`aws sso login`), name a profile (--profile or AWS_PROFILE), or set \
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whether it worked"

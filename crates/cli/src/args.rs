@@ -88,10 +88,12 @@ pub(crate) enum Command {
     Destroy(DestroyArgs),
     /// Show the outputs.
     Output(OutputArgs),
-    /// Print a kubeconfig for the cluster; tokens come from `aws eks get-token`.
+    /// Print a kubeconfig for the cluster, or merge it into the user's; tokens come from `bedplate token`.
     Kubeconfig(KubeconfigArgs),
     /// Show what a run did and where its time went.
     Report(ReportArgs),
+    /// Print a token for a cluster, as kubectl asks for it.
+    Token(TokenArgs),
     /// Draw the dependency graph.
     Graph(GraphArgs),
     /// Look into the state.
@@ -222,6 +224,21 @@ pub(crate) struct KubeconfigArgs {
     /// Write it to this file (mode 0600) instead of stdout.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Put it into the user's kubeconfig (KUBECONFIG, or ~/.kube/config) and make it the current context. What else is
+    /// there stays, except comments.
+    #[arg(long, conflicts_with = "out")]
+    pub(crate) merge: bool,
+}
+
+/// `token`
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// The cluster's name.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) cluster: String,
+    /// The cluster's region.
+    #[arg(long, value_name = "REGION")]
+    pub(crate) region: String,
 }
 
 /// `report`

@@ -155,7 +155,7 @@ impl Session {
 
     /// The same for a configuration and state that are already read.
     pub(crate) async fn connect(globals: &Globals, local: Local) -> Result<Self> {
-        let aws = connect(globals, &local.config).await;
+        let aws = connect(globals, local.config.region.as_str()).await;
         let caller = facts::caller(&aws).await.context("asking AWS who makes the calls failed")?;
         let configured = local.config.account_id.to_string();
         if caller.account != configured {
@@ -221,9 +221,10 @@ pub(crate) fn targets(named: &[String], graph: &Graph, state: &State) -> Result<
     Ok(Some(chosen))
 }
 
-async fn connect(globals: &Globals, config: &Config) -> Aws {
+/// The clients, with the credentials that the options and the environment name. Nothing is sent.
+pub(crate) async fn connect(globals: &Globals, region: &str) -> Aws {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(config.region.to_string()))
+        .region(Region::new(region.to_owned()))
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
         .retry_config(RetryConfig::adaptive().with_max_attempts(6));
     if let Some(profile) = &globals.profile {

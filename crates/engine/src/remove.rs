@@ -17,6 +17,9 @@ impl<C> Engine<'_, C> {
     /// Carries out one [`Removal`].
     pub(crate) async fn remove(&self, change: &Change, removal: &Removal) -> Result<(), EffectError> {
         let address = &change.address;
+        if removal.goes_with.is_some() {
+            return Ok(self.journal.record(|state| state.deleted(address, removal.generation)).await?);
+        }
         let kind = self.kind(&change.kind)?;
         let id = match &removal.id {
             Some(id) => Some(id.clone()),

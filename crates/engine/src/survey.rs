@@ -45,8 +45,11 @@ pub enum SurveyError {
 ///
 /// Where a name depends on an output that only this survey finds (after the state was lost), further rounds follow.
 ///
+/// What lies in something that cannot be looked into ([`bedplate_model::Reconcile::CONTAINED_IN`]) is taken to be as
+/// recorded.
+///
 /// # Errors
-/// When a read fails.
+/// When another read fails.
 pub async fn survey<C>(kinds: &Kinds<C>, cloud: &C, graph: &Graph, state: &State) -> Result<Observations, SurveyError> {
     let mut survey = Survey { kinds, graph, state, observations: Observations::default(), done: BTreeSet::new() };
     loop {
@@ -90,6 +93,8 @@ struct Asked {
 struct Answers {
     by_id: BTreeMap<Id, Seen>,
     owned: Vec<(Owner, Seen)>,
+    /// Why there are no answers.
+    unseen: Option<CallError>,
 }
 
 async fn ask<C>(
@@ -98,20 +103,28 @@ async fn ask<C>(
     stack: &StackId,
     questions: &Questions,
 ) -> Result<(&'static str, Answers), SurveyError> {
-    let name = kind.name();
-    let failed = |source| SurveyError::Call { kind: name, source };
+    match look(kind, cloud, stack, questions).await {
+        Ok(answers) => Ok((kind.name(), answers)),
+        Err(error) if kind.contained_in().is_some() => {
+            Ok((kind.name(), Answers { unseen: Some(error), ..Answers::default() }))
+        }
+        Err(source) => Err(SurveyError::Call { kind: kind.name(), source }),
+    }
+}
+
+async fn look<C>(kind: &dyn Kind<C>, cloud: &C, stack: &StackId, questions: &Questions) -> Result<Answers, CallError> {
     let mut answers = Answers::default();
     if !questions.ids.is_empty() {
         let ids: Vec<Id> = questions.ids.iter().cloned().collect();
-        let seen = kind.read(cloud, Which::Ids(&ids)).await.map_err(failed)?;
+        let seen = kind.read(cloud, Which::Ids(&ids)).await?;
         answers.by_id = seen.into_iter().map(|seen| (seen.id.clone(), seen)).collect();
     }
     if questions.search {
-        let seen = kind.read(cloud, Which::Owned(stack)).await.map_err(failed)?;
+        let seen = kind.read(cloud, Which::Owned(stack)).await?;
         let owned = seen.into_iter().filter_map(|seen| Some((Owner::from_tags(seen.tags.as_ref()?)?, seen)));
         answers.owned = owned.filter(|(owner, _)| &owner.stack == stack).collect();
     }
-    Ok((name, answers))
+    Ok(answers)
 }
 
 struct Survey<'a, C: 'static> {
@@ -178,7 +191,13 @@ impl<C> Survey<'_, C> {
         for (name, questions) in round {
             let (Some(kind), Some(answers)) = (self.kinds.get(name), answers.get(name)) else { continue };
             for asked in questions.asked_by {
-                let found = self.found(kind, &asked, answers);
+                let found = match &answers.unseen {
+                    None => self.found(kind, &asked, answers),
+                    Some(error) => {
+                        self.observations.unseen.insert(asked.address.clone(), error.clone());
+                        self.state.resources.get(&asked.address).map(Found::believed).unwrap_or_default()
+                    }
+                };
                 self.observations.found.insert(asked.address, found);
             }
         }

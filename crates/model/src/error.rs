@@ -26,6 +26,8 @@ pub enum Class {
     Invalid,
     /// It exists and does not belong to this stack.
     Foreign,
+    /// It is ours, and a setting of it is in somebody else's hands.
+    Conflict,
     /// AWS could not be reached, or failed without saying why.
     Unreachable,
     /// Anything else.
@@ -33,7 +35,7 @@ pub enum Class {
 }
 
 /// A failed call: what was asked, what AWS answered, and what that means.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{operation} failed: {code}: {message}")]
 pub struct CallError {
     /// The service and operation as IAM names them: `ec2:CreateVpc`.

@@ -47,6 +47,8 @@ pub trait Schema: Send + Sync {
     fn ownership(&self) -> Ownership;
     /// See [`Recovery`].
     fn recovery(&self) -> Recovery;
+    /// See [`Reconcile::CONTAINED_IN`].
+    fn contained_in(&self) -> Option<&'static str>;
     /// Whether it carries tags of its own.
     fn tagged(&self) -> bool;
     /// The id known before creation, as far as a partly known specification tells it.
@@ -150,6 +152,9 @@ impl<K: Reconcile> Schema for Entry<K> {
     }
     fn recovery(&self) -> Recovery {
         K::RECOVERY
+    }
+    fn contained_in(&self) -> Option<&'static str> {
+        K::CONTAINED_IN
     }
     fn tagged(&self) -> bool {
         K::TAGGED

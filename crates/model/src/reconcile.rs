@@ -31,6 +31,10 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     const OWNERSHIP: Ownership = Ownership::Tags;
     /// How a create that was cut off is found again.
     const RECOVERY: Recovery = Recovery::Name;
+    /// The type of what it lies in, whose id is the first half of its own ([`Id::child`]), where that has an API of its own
+    /// that may be out of reach: a Kubernetes object lies in a cluster. It is gone when that is gone, so it is then
+    /// forgotten without a call; and where it cannot be looked at, it is taken to be as recorded.
+    const CONTAINED_IN: Option<&'static str> = None;
     /// Whether it carries tags of its own. Where it does not, observed tags are only evidence of who owns it: a KMS alias
     /// shows the tags of its key.
     const TAGGED: bool = true;

@@ -1,6 +1,6 @@
 //! A plan as data: what will be done and why. It leaves no choice to the walk, so it can be shown, saved and compared.
 
-use bedplate_model::{Address, Id, Json, StackId, Tags};
+use bedplate_model::{Address, CallError, Id, Json, StackId, Tags};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +25,9 @@ pub struct Plan {
     pub outputs: BTreeMap<Address, Json>,
     /// What speaks against doing it. While there is any, nothing is done.
     pub refusals: Vec<Refusal>,
+    /// What could not be looked at, and why: it is taken to be as recorded.
+    #[serde(default)]
+    pub unseen: BTreeMap<Address, CallError>,
 }
 
 impl Plan {
@@ -165,6 +168,9 @@ pub struct Removal {
     pub discard: bool,
     /// Whether it has to be gone before its replacement can be made.
     pub first: bool,
+    /// What it lies in and goes with, without a call of its own.
+    #[serde(default)]
+    pub goes_with: Option<Address>,
 }
 
 /// Why a plan must not be applied.

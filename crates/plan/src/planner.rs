@@ -1,8 +1,8 @@
 //! Makes the plan.
 
 use crate::{
-    Action, Change, Difference, FieldChange, Graph, Make, Node, Plan, Refusal, Removal, TagDifference, differences,
-    tag_differences,
+    Action, Change, Difference, FieldChange, Found, Graph, Make, Node, Observations, Plan, Refusal, Removal,
+    TagDifference, differences, tag_differences,
 };
 use bedplate_model::{
     Address, Change as Policy, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, Tags, is_known,
@@ -17,24 +17,6 @@ pub const DOES_NOT_EXIST: &str = "does not exist";
 
 /// The reason of a change that makes again what someone else removed.
 pub const DELETED_OUTSIDE: &str = "was deleted outside bedplate";
-
-/// What AWS showed.
-#[derive(Clone, Debug, Default)]
-pub struct Observations {
-    /// By address: everything declared or recorded that was found.
-    pub found: BTreeMap<Address, Found>,
-}
-
-/// What was found for one address.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// The resource that stands at the address, with its generation.
-    pub current: Option<(u32, Seen)>,
-    /// Earlier generations that still exist.
-    pub older: Vec<(u32, Seen)>,
-    /// What has the identity the resource shall have, and is not this stack's.
-    pub rival: Option<Seen>,
-}
 
 /// Finds the facts of a resource type by its name.
 pub trait Schemas {
@@ -101,6 +83,7 @@ pub fn make(
             unchanged: 0,
             outputs: BTreeMap::new(),
             refusals: Vec::new(),
+            unseen: observations.unseen.clone(),
         },
     };
     for (address, node) in graph.iter() {
@@ -110,6 +93,7 @@ pub fn make(
     for address in known.into_iter().rev().filter(|address| graph.get(address).is_none()) {
         planner.undeclared(address)?;
     }
+    planner.contained();
     Ok(planner.plan)
 }
 
@@ -151,13 +135,18 @@ impl Planner<'_> {
         let found = self.observations.found.get(address).unwrap_or(&empty);
 
         let wanted = resolve(&node.draft, &|to, field| self.output(to, field));
-        let judged = match &found.current {
+        let mut judged = match &found.current {
             Some((generation, seen)) if seen.readiness != Readiness::Gone => {
                 let tags = self.graph.tags(address, *generation);
                 judge(schema, &wanted, &tags, node.depends_on.keys(), seen, recorded).map_err(misfit)?
             }
             _ => absent(schema, &wanted, recorded),
         };
+        let lost = found.current.as_ref().is_some_and(|(_, seen)| self.removed_container(schema, &seen.id).is_some());
+        if lost && matches!(judged.action, None | Some(Action::Update | Action::Adopt)) {
+            judged.action = Some(Action::Replace);
+            judged.reason = "what it lies in is replaced".to_owned();
+        }
         let found_outputs = found.current.as_ref().and_then(|(_, seen)| seen.outputs.clone());
         let recorded_outputs = recorded.and_then(|recorded| recorded.outputs.clone());
         let moved =
@@ -235,6 +224,9 @@ impl Planner<'_> {
         };
         let reason = match judged.action {
             None => "left over from an earlier replacement".to_owned(),
+            Some(Action::Create) if recorded.is_none() && self.observations.unseen.contains_key(address) => {
+                "is not recorded, and cannot be looked at".to_owned()
+            }
             Some(_) => judged.reason,
         };
         let make = judged.action.map(|_| {
@@ -341,6 +333,33 @@ impl Planner<'_> {
     }
 }
 
+impl Planner<'_> {
+    /// What lies in something that is removed goes with it.
+    fn contained(&mut self) {
+        for index in 0..self.plan.changes.len() {
+            let change = &self.plan.changes[index];
+            let Some(schema) = self.schemas.schema(&change.kind).filter(|it| it.contained_in().is_some()) else {
+                continue;
+            };
+            let ids = change.removals.iter().map(|removal| removal.id.as_ref());
+            let containers: Vec<_> = ids.map(|id| self.removed_container(schema, id?).cloned()).collect();
+            for (removal, container) in self.plan.changes[index].removals.iter_mut().zip(containers) {
+                // Nothing keeps its name.
+                removal.first |= container.is_some();
+                removal.goes_with = container;
+            }
+        }
+    }
+
+    /// What this lies in, if it is removed.
+    fn removed_container(&self, schema: &dyn Schema, id: &Id) -> Option<&Address> {
+        let kind = schema.contained_in()?;
+        let holds = |removal: &Removal| removal.id.as_ref().is_some_and(|container| container.as_str() == id.split().0);
+        let mut removed = self.plan.changes.iter().filter(|change| change.kind == kind);
+        removed.find(|change| change.removals.iter().any(holds)).map(|change| &change.address)
+    }
+}
+
 /// Where something is removed.
 struct Site<'a> {
     address: &'a Address,
@@ -382,7 +401,7 @@ impl Site<'_> {
     fn gone(&self, generation: u32, id: Option<Id>) -> Removal {
         // Two of the same name cannot stand side by side, whatever the type says of others.
         let first = deletes_first(self.schema) || (id.is_some() && id.as_ref() == self.identity);
-        Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, discard: false, first }
+        Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, discard: false, first, goes_with: None }
     }
 
     /// Earlier generations, as far as they were seen or recorded. What is recorded and was not seen is gone by now.

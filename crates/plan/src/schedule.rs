@@ -69,7 +69,13 @@ pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
         }
         for &(node, i, j) in removes.get(&change.address).into_iter().flatten() {
             let removal = &plan.changes[i].removals[j];
-            for dependency in &removal.depends_on {
+            if let Some(container) = &removal.goes_with {
+                // It waits for nothing else: then it is gone, whatever it depended on.
+                for &(container, ..) in removes.get(container).into_iter().flatten() {
+                    graph.add_edge(container, node, Edge::Hard);
+                }
+            }
+            for dependency in removal.depends_on.iter().filter(|_| removal.goes_with.is_none()) {
                 let after = removes.get(dependency).into_iter().flatten();
                 let newest = after.clone().map(|&(_, i, j)| plan.changes[i].removals[j].generation).max();
                 drops.extend(

@@ -1,7 +1,7 @@
 //! The cluster: control plane, who administers it, add-ons, nodes, Fargate.
 
 use crate::{
-    Layers,
+    Facts, Layers,
     network::{self, Network},
     security::{self, ClusterRoles},
     slug,
@@ -106,16 +106,9 @@ fn control_plane(
 fn access(layers: &mut Layers<'_>, cluster: &Input<String>) {
     let facts = layers.facts;
     let policy = format!("arn:{}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy", facts.partition);
-    let names: Vec<String> = facts.admins.iter().map(|admin| principal(admin)).collect();
-    for (admin, name) in facts.admins.iter().zip(&names) {
-        let mut address = format!("cluster/access/{name}");
-        if names.iter().filter(|other| *other == name).count() > 1 {
-            // The same name in two accounts.
-            let account = admin.split(':').nth(4).unwrap_or_default();
-            address = format!("{address}-{account}");
-        }
+    for admin in &facts.admins {
         layers.graph.add::<AccessEntry>(
-            &address,
+            &access_address(facts, admin),
             AccessEntrySpec {
                 cluster: cluster.clone(),
                 principal_arn: Arn::new(admin).into(),
@@ -127,6 +120,17 @@ fn access(layers: &mut Layers<'_>, cluster: &Input<String>) {
     }
 }
 
+/// The address of an administrator's access entry.
+pub(crate) fn access_address(facts: &Facts, admin: &str) -> String {
+    let name = principal(admin);
+    if facts.admins.iter().filter(|other| principal(other) == name).count() > 1 {
+        // The same name in two accounts.
+        let account = admin.split(':').nth(4).unwrap_or_default();
+        return format!("cluster/access/{name}-{account}");
+    }
+    format!("cluster/access/{name}")
+}
+
 /// `role-admin` of `arn:aws:iam::123456789012:role/path/Admin`.
 fn principal(arn: &str) -> String {
     let resource = arn.rsplit(':').next().unwrap_or_default();
@@ -134,11 +138,16 @@ fn principal(arn: &str) -> String {
     slug(&format!("{kind}-{}", name.rsplit('/').next().unwrap_or_default()))
 }
 
+/// The address of an add-on.
+pub(crate) fn addon_address(name: &str) -> String {
+    format!("cluster/addon/{}", slug(name))
+}
+
 fn addon(layers: &mut Layers<'_>, cluster: &Input<String>, name: &str, before: &BTreeMap<String, &'static str>) {
     // CoreDNS asks for EC2 nodes unless it is told otherwise.
     let no_nodes = layers.config.cluster.node_group.desired == 0 && system_on_fargate(layers);
     let configuration = (name == "coredns" && no_nodes).then(|| json!({"computeType": "Fargate"}));
-    let mut declaration = layers.graph.declare(&format!("cluster/addon/{}", slug(name)));
+    let mut declaration = layers.graph.declare(&addon_address(name));
     for (address, why) in before {
         declaration = declaration.after(address, why);
     }
@@ -173,7 +182,7 @@ fn node_group(
             "vpc-cni" => "nodes get ready only with it, and pods stop only with it",
             _ => "nodes need it from the start",
         };
-        declaration = declaration.after(&format!("cluster/addon/{}", slug(name)), why);
+        declaration = declaration.after(&addon_address(name), why);
     }
     for zone in 0..network.app_subnets.len() {
         declaration = declaration.after(&network::app_table(zone), NODE_ROUTES);

@@ -10,6 +10,7 @@ mod cache;
 mod cluster;
 mod costs;
 mod database;
+mod kubernetes;
 mod monitoring;
 mod network;
 mod organization;
@@ -100,7 +101,8 @@ pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
             table: table.map(|table| table.arn),
             bucket: bucket.arn,
         };
-        security::application(&mut layers, &cluster, &belongings, &key.arn);
+        let role = security::application(&mut layers, &cluster, &belongings, &key.arn);
+        kubernetes::declare(&mut layers, &cluster, &role);
     } else {
         network::app_rules(&mut layers, &network);
     }

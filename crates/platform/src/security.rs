@@ -176,13 +176,14 @@ pub(crate) struct Belongings {
     pub(crate) bucket: Input<Arn>,
 }
 
-/// Declares the cluster's issuer as an identity provider, and the role of the application's service account.
+/// Declares the cluster's issuer as an identity provider, and the role of the application's service account. Returns the
+/// role's ARN.
 pub(crate) fn application(
     layers: &mut Layers<'_>,
     cluster: &ClusterOutputs<Draft>,
     belongings: &Belongings,
     key: &Input<Arn>,
-) {
+) -> Input<Arn> {
     const AUDIENCE: &str = "sts.amazonaws.com";
     let provider = layers.graph.add::<OidcProvider>(
         "security/oidc-provider",
@@ -198,6 +199,7 @@ pub(crate) fn application(
     let policy = application_policy(layers, belongings, key);
     let role = self::role(layers, "app", trust, &[], Some(("application", policy)));
     layers.graph.output("app_role_arn", &role);
+    role
 }
 
 /// What the application may do, and nothing else in the account.

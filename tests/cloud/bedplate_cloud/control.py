@@ -60,6 +60,13 @@ def _inventory(_: dict[str, Any]) -> Any:
     return inventory.take()
 
 
+def _reach(document: dict[str, Any]) -> Any:
+    from . import settings
+
+    settings.clusters_reachable = bool(document["clusters"])
+    return {}
+
+
 def _reset(_: dict[str, Any]) -> Any:
     """Empty everything: moto's backends, our own records, counts, faults and the clock; switches as at the start."""
     from moto.core.base_backend import BackendDict
@@ -73,6 +80,7 @@ def _reset(_: dict[str, Any]) -> Any:
     calls.reset_faults()
     clock.reset()
     switches.reset()
+    _reach({"clusters": True})
     return {}
 
 
@@ -122,4 +130,5 @@ ROUTES = {
     ("POST", "/_cloud/kill"): _kill,
     ("POST", "/_cloud/end-moments"): _end_moments,
     ("POST", "/_cloud/leave"): _leave,
+    ("POST", "/_cloud/reach"): _reach,
 }

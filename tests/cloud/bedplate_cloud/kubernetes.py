@@ -19,16 +19,19 @@ from .kubernetes_objects import (
     Object,
     Path,
     Refused,
-    check,
+    closed,
     complete,
     covers,
     drop,
     get,
     merged,
+    opened,
     owned,
     put,
+    spoken,
     written,
 )
+from .kubernetes_validation import check
 
 # How long a namespace is Terminating.
 TERMINATION = 0.3
@@ -59,8 +62,9 @@ class Api:
         """Keep an object under the next version, if it is another one than before."""
         name = body["metadata"]["name"]
         key, meta = (kind.plural, namespace, name), body["metadata"]
-        check(kind, body)
         old = self.objects.get(key)
+        others = [one for at, one in self.objects.items() if at[0] == kind.plural and at != key]
+        check(kind, body, old, others)
         body |= {"apiVersion": kind.api, "kind": kind.name}
         complete(kind, body, old, self.count + 1)
         meta.pop("managedFields", None)
@@ -116,8 +120,8 @@ class Api:
             )
         if (body.get("metadata") or {}).get("managedFields"):
             raise Refused(400, "BadRequest", "metadata.managedFields must be nil")
-        key, wanted = (kind.plural, namespace, name), owned(body)
-        live = copy.deepcopy(self.objects.get(key)) or {"metadata": {"name": name}}
+        key, wanted = (kind.plural, namespace, name), owned(kind, body)
+        live = opened(kind, self.objects.get(key) or {"metadata": {"name": name}})
         owners, mine = self.owners.get(key, {}), (manager, "Apply")
         others = {who: paths for who, paths in owners.items() if who != mine}
         conflicts = [
@@ -128,14 +132,19 @@ class Api:
             if any(_touch(path, one) for one in paths)
         ]
         if conflicts and not force:
-            raise _conflict(conflicts)
+            raise _conflict(kind, conflicts)
         for who, path in conflicts:
             owners[who] = {one for one in owners[who] if not _touch(path, one)}
             if not owners[who]:
                 owners.pop(who)
         elsewhere = set().union(*(paths for who, paths in owners.items() if who != mine))
         for path in owners.get(mine, set()) - set(wanted):
-            if path not in elsewhere:
+            # An item of a list goes as a whole when nobody owns a part of it any more; until then it keeps its keys.
+            item = next((path[: at + 1] for at, key in enumerate(path) if key.startswith("k:")), None)
+            shared = item and any(one[: len(item)] == item for one in elsewhere | set(wanted))
+            if item and not shared:
+                drop(live, item)
+            elif path not in elsewhere and not (item and path[-1] in json.loads(item[-1][2:])):
                 drop(live, path)
         for path, value in wanted.items():
             if not covers(get(live, path), value):
@@ -143,6 +152,7 @@ class Api:
         created = key not in self.objects
         if created:
             self._namespace_is_there(kind, namespace)
+        live = closed(kind, live)
         return (201 if created else 200), self.write(kind, namespace, live, manager, set(wanted), apply=True)
 
     def create(self, kind: Kind, namespace: str, body: Object, manager: str) -> Object:
@@ -153,7 +163,7 @@ class Api:
         if (kind.plural, namespace, name) in self.objects:
             raise Refused(409, "AlreadyExists", f'{kind.plural} "{name}" already exists')
         self._namespace_is_there(kind, namespace)
-        return self.write(kind, namespace, {"metadata": {}, **body}, manager, set(owned(body)))
+        return self.write(kind, namespace, {"metadata": {}, **body}, manager, set(owned(kind, body)))
 
     def _namespace_is_there(self, kind: Kind, namespace: str) -> None:
         if not kind.namespaced:
@@ -177,7 +187,7 @@ class Api:
         if version and version != old["metadata"]["resourceVersion"]:
             words = f'Operation cannot be fulfilled on {kind.plural} "{name}": the object has been modified; please apply your changes to the latest version and try again'
             raise Refused(409, "Conflict", words)
-        before, after = owned(old), owned(body)
+        before, after = owned(kind, old), owned(kind, body)
         changed = {path for path, value in after.items() if path not in before or before[path] != value}
         gone, owners = set(before) - set(after), self.owners.setdefault((kind.plural, namespace, name), {})
         for who in list(owners):
@@ -192,7 +202,11 @@ class Api:
         for key in ("deletionTimestamp",):
             if key in old["metadata"]:
                 new["metadata"][key] = old["metadata"][key]
-        return self.write(kind, namespace, new, manager, mine)
+        body = self.write(kind, namespace, new, manager, mine)
+        ending = body["metadata"].get("deletionTimestamp") and not body["metadata"].get("finalizers")
+        if ending and kind.plural != "namespaces":
+            self._forget(kind.plural, namespace, name)
+        return body
 
     def delete(self, kind: Kind, namespace: str, name: str) -> Object:
         """Delete an object; a namespace is Terminating for a while, and takes everything in it along."""
@@ -201,15 +215,11 @@ class Api:
             if name in GIVEN_NAMESPACES:
                 raise Refused(403, "Forbidden", f'namespaces "{name}" is forbidden: this namespace may not be deleted')
             if not found["metadata"].get("deletionTimestamp"):
-                found = copy.deepcopy(found)
-                found["metadata"]["deletionTimestamp"] = now()
-                found["status"] = {"phase": "Terminating"}
-                self.count += 1
-                found["metadata"]["resourceVersion"] = str(self.count)
-                self.objects[kind.plural, "", name] = found
-                self.events.append((self.count, "MODIFIED", kind.plural, copy.deepcopy(found)))
+                found = self._end(kind.plural, "", name, {"phase": "Terminating"})
                 self.ending.append((clock.now() + TERMINATION, name))
             return found
+        if found["metadata"].get("finalizers"):
+            return self._end(kind.plural, namespace, name, found.get("status"))
         self._forget(kind.plural, namespace, name)
         details = {"name": name, "group": kind.group, "kind": kind.plural, "uid": found["metadata"]["uid"]}
         return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
@@ -222,13 +232,45 @@ class Api:
         body["metadata"]["resourceVersion"] = str(self.count)
         self.events.append((self.count, "DELETED", plural, body))
 
+    def _end(self, plural: str, namespace: str, name: str, status: Object | None) -> Object:
+        """Mark an object as being deleted: something has to happen first."""
+        body = copy.deepcopy(self.objects[plural, namespace, name])
+        body["metadata"].setdefault("deletionTimestamp", now())
+        if status is not None:
+            body["status"] = status
+        self.count += 1
+        body["metadata"]["resourceVersion"] = str(self.count)
+        self.objects[plural, namespace, name] = body
+        self.events.append((self.count, "MODIFIED", plural, copy.deepcopy(body)))
+        return body
+
     def tick(self) -> None:
-        """End the namespaces whose time is over."""
+        """End the namespaces whose time is over, each when nothing in it has a finalizer any more."""
         for one in [one for one in self.ending if one[0] <= clock.now()]:
-            self.ending.remove(one)
+            held: dict[str, int] = {}
             for plural, namespace, name in [key for key in self.objects if key[1] == one[1]]:
-                self._forget(plural, namespace, name)
-            self._forget("namespaces", "", one[1])
+                finalizers = self.objects[plural, namespace, name]["metadata"].get("finalizers")
+                if not finalizers:
+                    self._forget(plural, namespace, name)
+                    continue
+                if not self.objects[plural, namespace, name]["metadata"].get("deletionTimestamp"):
+                    self._end(plural, namespace, name, self.objects[plural, namespace, name].get("status"))
+                for finalizer in finalizers:
+                    held[finalizer] = held.get(finalizer, 0) + 1
+            if not held:
+                self.ending.remove(one)
+                self._forget("namespaces", "", one[1])
+                continue
+            rest = ", ".join(f"{name} in {number} resource instances" for name, number in sorted(held.items()))
+            condition = {
+                "type": "NamespaceFinalizersRemaining",
+                "status": "True",
+                "reason": "SomeFinalizersRemain",
+                "message": f"Some content in the namespace has finalizers remaining: {rest}",
+            }
+            status = {"phase": "Terminating", "conditions": [condition]}
+            if self.objects["namespaces", "", one[1]].get("status") != status:
+                self._end("namespaces", "", one[1], status)
 
     def listed(self, kind: Kind, namespace: str | None, query: dict[str, str]) -> Object:
         """All objects of a kind, in a namespace or in all, that match the selectors."""
@@ -312,12 +354,12 @@ def _touch(one: Path, other: Path) -> bool:
     return one[:shorter] == other[:shorter]
 
 
-def _conflict(conflicts: list[tuple[tuple[str, str], Path]]) -> Refused:
+def _conflict(kind: Kind, conflicts: list[tuple[tuple[str, str], Path]]) -> Refused:
     causes, lines = [], []
     for (manager, _), path in conflicts:
-        field = "." + ".".join(path)
-        causes.append({"reason": "FieldManagerConflict", "message": f'conflict with "{manager}"', "field": field})
-        lines.append(f'conflict with "{manager}": {field}')
+        words = f'conflict with "{manager}" using {kind.api}'
+        causes.append({"reason": "FieldManagerConflict", "message": words, "field": spoken(path)})
+        lines.append(f"{words}: {spoken(path)}")
     words = f"Apply failed with {len(conflicts)} conflict{'s' if len(conflicts) > 1 else ''}: {'; '.join(lines)}"
     return Refused(409, "Conflict", words, causes)
 

@@ -1,7 +1,7 @@
 """What the Kubernetes API behind a cluster's endpoint knows: kinds, defaults, and who owns which field."""
 
 import copy
-import re
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,38 +50,6 @@ class Refused(Exception):
         self.status, self.reason, self.message, self.causes = status, reason, message, causes or []
 
 
-def check(kind: Kind, body: Object) -> None:
-    """Refuse an object that no API server would take."""
-    name = body.get("metadata", {}).get("name") or ""
-    if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", name):
-        raise _invalid(
-            kind, name, "metadata.name", f'Invalid value: "{name}": a lowercase RFC 1123 subdomain is needed'
-        )
-    spec = body.get("spec") or {}
-    if kind.plural == "horizontalpodautoscalers":
-        most, least = spec.get("maxReplicas"), spec.get("minReplicas", 1)
-        if not isinstance(most, int) or most < 1:
-            raise _invalid(kind, name, "spec.maxReplicas", f"Invalid value: {most}: must be greater than 0")
-        if least > most:
-            raise _invalid(
-                kind, name, "spec.maxReplicas", f"Invalid value: {most}: must be greater than or equal to `minReplicas`"
-            )
-        if not (spec.get("scaleTargetRef") or {}).get("name"):
-            raise _invalid(kind, name, "spec.scaleTargetRef.name", "Required value")
-    if (
-        kind.plural == "services"
-        and spec.get("type") != "ExternalName"
-        and not spec.get("ports")
-        and spec.get("clusterIP") != "None"
-    ):
-        raise _invalid(kind, name, "spec.ports", "Required value")
-
-
-def _invalid(kind: Kind, name: str, field: str, words: str) -> Refused:
-    message = f'{kind.name} "{name}" is invalid: {field}: {words}'
-    return Refused(422, "Invalid", message, [{"reason": "FieldValueInvalid", "message": words, "field": field}])
-
-
 def complete(kind: Kind, body: Object, old: Object | None, number: int) -> None:
     """Fill in what the API server fills in."""
     spec = body.setdefault("spec", {}) if kind.plural in ("services", "horizontalpodautoscalers", "namespaces") else {}
@@ -123,12 +91,43 @@ def _complete_service(spec: Object, old: Object | None, number: int) -> None:
             one.pop("nodePort", None)
 
 
-def leaves(value: Object, prefix: Path = ()) -> dict[Path, Any]:
-    """The fields of an object down to what is not a map; lists are owned as a whole."""
+# Lists whose items are found by some of their fields, and maps that belong to one owner as a whole (Kubernetes API
+# Reference, `listType` and `structType` of each field). All other lists belong to one owner as a whole.
+LIST_KEYS: dict[tuple[str, Path], tuple[str, ...]] = {("services", ("spec", "ports")): ("port", "protocol")}
+ATOMIC = {("services", ("spec", "selector")), ("horizontalpodautoscalers", ("spec", "scaleTargetRef"))}
+
+
+def opened(kind: Kind, body: Object) -> Object:
+    """The object with a map in place of every list whose items have keys."""
+    body = copy.deepcopy(body)
+    for (plural, path), keys in LIST_KEYS.items():
+        items = get(body, path)
+        if plural == kind.plural and isinstance(items, list):
+            named = {"protocol": "TCP"}
+            put(body, path, {_key({one: (named | item).get(one) for one in keys}): item for item in items})
+    return body
+
+
+def closed(kind: Kind, body: Object) -> Object:
+    """The reverse of `opened`."""
+    body = copy.deepcopy(body)
+    for plural, path in LIST_KEYS:
+        items = get(body, path)
+        if plural == kind.plural and isinstance(items, dict):
+            put(body, path, list(items.values()))
+    return body
+
+
+def _key(fields: Object) -> str:
+    return "k:" + json.dumps(fields, separators=(",", ":"))
+
+
+def leaves(kind: Kind, value: Object, prefix: Path = ()) -> dict[Path, Any]:
+    """The fields of an opened object down to what belongs to one owner."""
     found: dict[Path, Any] = {}
     for key, one in value.items():
-        if isinstance(one, dict) and one:
-            found |= leaves(one, (*prefix, key))
+        if isinstance(one, dict) and one and (kind.plural, (*prefix, key)) not in ATOMIC:
+            found |= leaves(kind, one, (*prefix, key))
         elif one is not None:
             found[*prefix, key] = one
     return found
@@ -138,9 +137,9 @@ IDENTITY = {("apiVersion",), ("kind",), ("metadata", "name"), ("metadata", "name
 SERVER = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "deletionTimestamp", "selfLink")
 
 
-def owned(body: Object) -> dict[Path, Any]:
+def owned(kind: Kind, body: Object) -> dict[Path, Any]:
     """The fields a client can own: not the name, nothing that the server writes."""
-    found = leaves({key: one for key, one in body.items() if key != "status"})
+    found = leaves(kind, opened(kind, {key: one for key, one in body.items() if key != "status"}))
     skipped = IDENTITY | {("metadata", key) for key in SERVER}
     return {
         path: one for path, one in found.items() if path not in skipped and path[:2] != ("metadata", "managedFields")
@@ -194,8 +193,20 @@ def written(paths: set[Path]) -> Object:
     for path in sorted(paths):
         here = tree
         for key in path:
-            here = here.setdefault(f"f:{key}", {})
+            here = here.setdefault(key if key.startswith("k:") else f"f:{key}", {})
     return tree
+
+
+def spoken(path: Path) -> str:
+    """A path as conflicts name it: `.spec.ports[port=80,protocol="TCP"].nodePort`."""
+    words = ""
+    for key in path:
+        if key.startswith("k:"):
+            fields = json.loads(key[2:]).items()
+            words += f"[{','.join(f'{name}={json.dumps(value)}' for name, value in fields)}]"
+        else:
+            words += f".{key}"
+    return words
 
 
 def merged(old: Any, patch: Any) -> Any:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 import json
+import re
 import socket
 import ssl
 import tempfile
@@ -101,7 +102,9 @@ class Server(ThreadingHTTPServer):
         self.cluster, self.api = cluster, Api(cluster.doc["version"])
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """The handshake belongs to the connection's own thread."""
+        """The handshake belongs to the connection's own thread. Out of reach, there is none."""
+        if not settings.clusters_reachable:
+            return
         try:
             secured = _context().wrap_socket(request, server_side=True)
         except (OSError, ssl.SSLError):
@@ -232,6 +235,23 @@ def _unauthorized() -> Refused:
     return Refused(401, "Unauthorized", "Unauthorized")
 
 
+# What may stand in a token's request (aws-iam-authenticator, `token.go`).
+_QUERY = {
+    "Action",
+    "Version",
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Date",
+    "X-Amz-Expires",
+    "X-Amz-Security-Token",
+    "X-Amz-Signature",
+    "X-Amz-SignedHeaders",
+}
+_STS = re.compile(r"sts(-fips)?(\.([a-z0-9-]+))?\.amazonaws\.com(\.cn)?")
+# Seconds after its signature until a token is not taken any more.
+_VALID = 900
+
+
 def authenticate(cluster: Cluster, header: str) -> None:
     """Accept a presigned GetCallerIdentity for this cluster, of a caller who may come in."""
     scheme, _, token = header.partition(" ")
@@ -239,14 +259,34 @@ def authenticate(cluster: Cluster, header: str) -> None:
         raise _unauthorized()
     try:
         text = token.removeprefix(TOKEN)
-        url = urlsplit(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
-        query = dict(parse_qsl(url.query, keep_blank_values=True))
+        url = urlsplit(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode())
+        pairs = parse_qsl(url.query, keep_blank_values=True, strict_parsing=True)
+        query = dict(pairs)
         signed = query["X-Amz-SignedHeaders"].split(";")
         start = datetime.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+        access, date, region, service, end = query["X-Amz-Credential"].split("/")
+        expires = int(query["X-Amz-Expires"])
     except (ValueError, KeyError):
         raise _unauthorized() from None
+    host = _STS.fullmatch(url.netloc)
     age = (datetime.datetime.now(datetime.UTC) - start).total_seconds()
-    fits = query.get("Action") == "GetCallerIdentity" and CLUSTER_HEADER in signed and -300 < age < 900
+    fits = (
+        url.scheme == "https"
+        and host is not None
+        and host[3] in (None, region)
+        and url.path in ("", "/")
+        and not url.fragment
+        and "=" not in text
+        and len(pairs) == len(query)
+        and set(query) <= _QUERY
+        and (query.get("Action"), query.get("Version")) == ("GetCallerIdentity", "2011-06-15")
+        and query.get("X-Amz-Algorithm") == "AWS4-HMAC-SHA256"
+        and (bool(access), date, service, end) == (True, f"{start:%Y%m%d}", "sts", "aws4_request")
+        and re.fullmatch("[0-9a-f]{64}", query.get("X-Amz-Signature") or "")
+        and {"host", CLUSTER_HEADER} <= set(signed)
+        and 0 <= expires <= _VALID
+        and -300 < age < _VALID
+    )
     if not fits or _signed_for(url, query, signed) not in (None, cluster.name):
         raise _unauthorized()
     _authorize(cluster)

@@ -93,6 +93,8 @@ durations: dict[str, float] = dict(DURATIONS["quick"])
 page_size: int | None = None
 # Leaves out the checks of trust policies, attached policies and private subnets, for clients that use any role at hand.
 lenient = False
+# Whether the clusters' APIs answer where the caller is: an endpoint inside a VPC answers nobody outside.
+clusters_reachable = True
 
 
 def prepare() -> None:

@@ -1,4 +1,4 @@
-//! The rows of `platform.md`'s table "Cluster" that are built so far.
+//! The rows of `platform.md`'s table "Cluster" that are built so far; what lies in it, read by a client of its own.
 
 use crate::BUILT;
 use bedplate_tests::{JsonExt, set};
@@ -108,4 +108,49 @@ fn add_ons_run_in_their_default_versions() {
         let mut default = versions.filter(|it| it["compatibilities"][0]["defaultVersion"] == true);
         assert_eq!(addon["addon"]["addonVersion"], default.next().unwrap()["addonVersion"], "{name}");
     }
+}
+
+/// An object in the cluster's own API, without what the API server keeps for itself.
+fn object(path: &str) -> Value {
+    let (status, mut object) = BUILT.cloud.kubernetes(CLUSTER, "GET", path, None);
+    assert_eq!(status, 200, "{path}: {object:#}");
+    let owners = object["metadata"]["managedFields"].take();
+    let owners: Vec<_> =
+        owners.as_array().unwrap().iter().map(|owner| [&owner["manager"], &owner["operation"]]).collect();
+    assert_eq!(json!(owners), json!([["bedplate", "Apply"]]), "{path}");
+    assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "bedplate");
+    assert_eq!(object["metadata"]["annotations"]["bedplate.dev/stack"], bedplate_tests::STACK);
+    object
+}
+
+#[test]
+fn the_application_has_a_namespace_and_an_identity() {
+    let namespace = object("/api/v1/namespaces/fintech-prod");
+    assert_eq!(namespace["metadata"]["annotations"]["bedplate.dev/address"], "cluster/namespace");
+    let account = object("/api/v1/namespaces/fintech-prod/serviceaccounts/fintech-api");
+    assert_eq!(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], role("app"));
+}
+
+#[test]
+fn the_application_has_a_port_on_every_node() {
+    let service = object("/api/v1/namespaces/fintech-prod/services/fintech-api");
+    let spec = &service["spec"];
+    assert_eq!((&spec["type"], &spec["selector"]), (&json!("NodePort"), &json!({"app": "fintech-api"})));
+    let port = json!({"name": "http", "protocol": "TCP", "port": 80, "targetPort": 8080, "nodePort": 30080});
+    assert_eq!(spec["ports"], json!([port]));
+}
+
+#[test]
+fn the_application_scales_with_its_load() {
+    let path = "/apis/autoscaling/v2/namespaces/fintech-prod/horizontalpodautoscalers/fintech-api-hpa";
+    let utilization = |percent: u32| json!({"type": "Utilization", "averageUtilization": percent});
+    let metric =
+        |name: &str, percent| json!({"type": "Resource", "resource": {"name": name, "target": utilization(percent)}});
+    let expected = json!({
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "fintech-api"},
+        "minReplicas": 3,
+        "maxReplicas": 10,
+        "metrics": [metric("cpu", 70), metric("memory", 80)],
+    });
+    assert_eq!(object(path)["spec"], expected);
 }

@@ -39,6 +39,10 @@ fn exactly_the_platform_exists() {
         ("eks.addon", 5),
         // The caller's, and those that EKS makes for nodes and Fargate.
         ("eks.access-entry", 3),
+        ("kubernetes.namespace", 1),
+        ("kubernetes.serviceaccount", 1),
+        ("kubernetes.service", 1),
+        ("kubernetes.horizontalpodautoscaler", 1),
         // Writer and reader.
         ("rds.cluster", 1),
         ("rds.instance", 2),

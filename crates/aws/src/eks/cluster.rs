@@ -157,6 +157,7 @@ impl Reconcile for Cluster {
         let request = request.set_kubernetes_network_config(network).upgrade_policy(upgrade_policy(spec));
         let request = request.deletion_protection(spec.deletion_protection).bootstrap_self_managed_addons(false);
         request.client_request_token(&creation.token).set_tags(to_tags(&creation.tags)).send().await.sent()?;
+        cloud.kubernetes.forget(&spec.name).await;
         Ok(Id::new(&spec.name))
     }
 

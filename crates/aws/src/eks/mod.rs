@@ -52,7 +52,7 @@ fn stands(cluster: &SdkCluster) -> bool {
 }
 
 /// The names of a stack's clusters that stand, and so may have children.
-async fn clusters(cloud: &Aws, stack: &StackId) -> Result<Vec<String>, CallError> {
+pub(crate) async fn clusters(cloud: &Aws, stack: &StackId) -> Result<Vec<String>, CallError> {
     let mut names = Vec::new();
     let mut pages = cloud.eks.list_clusters().into_paginator().items().send();
     while let Some(name) = pages.next().await {

@@ -1,11 +1,11 @@
 //! `apply`, and what every command that changes something shares.
 
-use super::{consent, plan::SavedPlan};
+use super::{consent, plan::SavedPlan, preflight};
 use crate::{
     args::{ApplyArgs, Globals},
     exit::{Exit, Refused},
     organization,
-    render::{Printer, Progress, outcome_json, report::where_time_went, show_outcome, show_plan},
+    render::{Printer, Progress, outcome_json, report::where_time_went, show_outcome, show_plan, warn_unseen},
     run::{self, RunLog, Timeline},
     session::{self, Session},
 };
@@ -23,6 +23,7 @@ pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) 
     let _lock = local.lock("apply")?;
     let mut session = Session::connect(globals, session::Local::open(globals).await?).await?;
     organization::check(&session).await?;
+    preflight::warn_private(&session, printer);
     let plan = match &args.file {
         Some(path) => saved_plan(path, &mut session)?,
         None => {
@@ -67,6 +68,7 @@ pub(crate) async fn carry_out(
     command: &str,
     printer: &Printer,
 ) -> Result<(Exit, State)> {
+    warn_unseen(printer, plan);
     if let Some(refusal) = plan.refusals.first() {
         let all: Vec<String> = plan.refusals.iter().map(|it| format!("{}: {}", it.address, it.problem)).collect();
         let mut message = format!("nothing was touched: {}", all.join("; "));

@@ -4,7 +4,7 @@ use super::apply;
 use crate::{
     args::{DriftArgs, Globals},
     exit::{Exit, Refused},
-    render::{Printer, plan_json, show_plan},
+    render::{Printer, plan_json, show_plan, warn_unseen},
     session::{Local, Session},
 };
 use anyhow::Result;
@@ -26,6 +26,7 @@ pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) 
         return Ok(exit);
     }
     show(printer, &plan, &session);
+    warn_unseen(printer, &plan);
     Ok(if plan.is_empty() { Exit::Done } else { Exit::Pending })
 }
 
@@ -38,7 +39,8 @@ fn show(printer: &Printer, plan: &Plan, session: &Session) {
     if printer.json {
         printer.document(&plan_json(plan, &session.aws.ledger));
     } else if plan.is_empty() {
-        printer.result("No drift: everything is as it was last applied.");
+        let what = if plan.unseen.is_empty() { "everything" } else { "everything that could be looked at" };
+        printer.result(&format!("No drift: {what} is as it was last applied."));
     } else {
         show_plan(printer, plan, &session.kinds);
     }

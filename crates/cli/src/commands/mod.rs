@@ -15,6 +15,7 @@ mod plan;
 mod preflight;
 mod report;
 mod state;
+mod token;
 
 use crate::{
     args::{Cli, Command},
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
         Command::Destroy(args) => destroy::run(globals, args, printer).await,
         Command::Output(args) => output::run(globals, args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(globals, args, printer).await,
+        Command::Token(args) => token::run(globals, args, printer).await,
         Command::Graph(args) => graph::run(globals, args, printer).await,
         Command::State(args) => state::run(globals, args, printer).await,
         Command::Completions { shell } => Ok(completions::run(*shell)),

@@ -1,16 +1,16 @@
 //! `plan`
 
+use super::preflight;
 use crate::{
     args::{Globals, PlanArgs},
     exit::{Exit, Refused},
     organization,
-    render::{Printer, plan_json, show_plan},
+    render::{Printer, plan_json, show_plan, warn_unseen},
     session::{self, Session},
 };
 use anyhow::{Context, Result};
-use bedplate_model::{Json, Readiness, Seen};
-use bedplate_plan::{Found, Observations, Options, Plan, make};
-use bedplate_state::State;
+use bedplate_model::Json;
+use bedplate_plan::{Observations, Options, Plan, make};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
     let options =
         Options { targets: targets.map(|targets| session.graph.with_dependencies(targets)), ..Options::default() };
     let plan = if args.no_refresh {
-        make(&session.graph, &session.state, &believed(&session.state), &session.kinds, &options)?
+        make(&session.graph, &session.state, &Observations::believed(&session.state), &session.kinds, &options)?
     } else {
         session.plan(&session.graph, &options).await?
     };
@@ -38,6 +38,8 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
     } else {
         show_plan(printer, &plan, &session.kinds);
     }
+    preflight::warn_private(&session, printer);
+    warn_unseen(printer, &plan);
     if let Some(path) = &args.out {
         let saved = SavedPlan { choices: session.state.choices.clone(), plan: plan.clone() };
         let text = serde_json::to_vec_pretty(&saved).context("cannot write the plan as JSON")?;
@@ -49,19 +51,4 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
         return Err(Refused::new("this plan cannot be applied", refusal.hint.clone()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
-}
-
-/// What AWS would show if it were as the state says.
-fn believed(state: &State) -> Observations {
-    let found = state.resources.iter().filter_map(|(address, recorded)| {
-        let seen = Seen {
-            id: recorded.id.clone()?,
-            tags: Some(recorded.tags.clone()),
-            readiness: Readiness::Ready,
-            spec: recorded.spec.clone(),
-            outputs: recorded.outputs.clone(),
-        };
-        Some((address.clone(), Found { current: Some((recorded.generation, seen)), ..Found::default() }))
-    });
-    Observations { found: found.collect() }
 }

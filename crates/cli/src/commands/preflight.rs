@@ -2,18 +2,29 @@
 
 use crate::{
     args::Globals,
+    advice::{CLUSTER_UNREACHABLE, call_hint},
     exit::{Exit, Refused},
     organization,
     render::Printer,
     session::Session,
 };
 use anyhow::Result;
-use bedplate_aws::facts::{self, Support};
+use bedplate_aws::{
+    eks::Cluster,
+    facts::{self, Support},
+    kubernetes,
+};
+use bedplate_model::Reconcile;
 use serde_json::json;
 
 pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     let session = Session::open(globals).await?;
     check(&session, printer).await?;
+    if session.local.config.cluster.enabled
+        && let Err(error) = kubernetes::reach(&session.aws, &session.local.config.cluster_name()).await
+    {
+        printer.warning(&format!("{}; {}", error.message, call_hint(&error)));
+    }
     let account = session.local.config.account_id.to_string();
     let region = session.local.config.region.to_string();
     let resources = session.graph.iter().count();
@@ -26,6 +37,19 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+/// Before there is a cluster nobody can try whether it answers here, but it is known who it will answer.
+pub(crate) fn warn_private(session: &Session, printer: &Printer) {
+    let cluster = &session.local.config.cluster;
+    let to_come = !session.state.resources.values().any(|resource| resource.kind == Cluster::KIND);
+    if cluster.enabled && !cluster.public_endpoint() && to_come {
+        printer.warning(&format!(
+            "the cluster's API will answer only inside its VPC: anywhere else, namespace {} and what lies in it cannot be \
+             made. Everything else is; then {CLUSTER_UNREACHABLE}",
+            cluster.namespace
+        ));
+    }
+}
+
 /// What opening the session has not checked yet (credentials, account and zones are).
 pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
     organization::check(session).await?;
@@ -33,6 +57,7 @@ pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
     if !config.cluster.enabled {
         return Ok(());
     }
+    warn_private(session, printer);
     let version = config.cluster.version.to_string();
     let found = facts::cluster_version(&session.aws, &version).await?;
     let standard = found.standard.join(", ");

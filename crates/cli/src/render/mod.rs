@@ -7,7 +7,7 @@ mod progress;
 pub(crate) mod report;
 
 pub(crate) use outcome::{outcome_json, show_outcome};
-pub(crate) use plan::{action_word, plan_json, show_plan};
+pub(crate) use plan::{action_word, plan_json, show_plan, warn_unseen};
 pub(crate) use progress::Progress;
 
 use crate::args::Globals;

@@ -59,6 +59,8 @@ struct World {
     lag: Duration,
     /// Kinds whose next creates fail for good.
     failing: Vec<&'static str>,
+    /// Kinds that cannot be called.
+    silent: Vec<&'static str>,
     /// Kinds whose settings never change whatever is asked.
     stubborn: Vec<&'static str>,
     /// How the first call of each goes wrong, and those that did.
@@ -93,15 +95,16 @@ impl Cloud {
         let shown = {
             let mut world = self.world();
             world.reads += 1;
-            world.read(Facts::of(kind), which)
+            world.reach(kind).map(|()| world.read(Facts::of(kind), which))
         };
         delay().await;
-        Ok(shown)
+        shown
     }
 
     /// A call that changes something.
     async fn change<T>(
         &self,
+        kind: &'static str,
         call: String,
         change: impl FnOnce(&mut World) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
@@ -110,7 +113,7 @@ impl Cloud {
         let answer = {
             let mut world = self.world();
             world.calls.push(call);
-            change(&mut world)
+            world.reach(kind).and_then(|()| change(&mut world))
         };
         delay().await;
         self.effects.pass().await;
@@ -125,7 +128,7 @@ impl Cloud {
         creation: &Creation,
     ) -> Result<Id, CallError> {
         let call = format!("create {kind} {}", creation.owner.address);
-        self.change(call.clone(), |world| {
+        self.change(kind, call.clone(), |world| {
             world.losing(call, kind, |world| world.create(Facts::of(kind), identity, spec, creation))
         })
         .await
@@ -139,7 +142,7 @@ impl Cloud {
         wanted: Json,
     ) -> Result<(), CallError> {
         let call = format!("update {kind} {id} {}", changed.join(","));
-        self.change(call.clone(), |world| {
+        self.change(kind, call.clone(), |world| {
             world.losing(call, kind, |world| world.update(Facts::of(kind), id, changed, wanted))
         })
         .await
@@ -152,11 +155,11 @@ impl Cloud {
         set: &Tags,
         remove: &[String],
     ) -> Result<(), CallError> {
-        self.change(format!("tag {kind} {id}"), |world| world.tag(Facts::of(kind), id, set, remove)).await
+        self.change(kind, format!("tag {kind} {id}"), |world| world.tag(Facts::of(kind), id, set, remove)).await
     }
 
     pub(crate) async fn unprotect(&self, kind: &'static str, id: &Id) -> Result<(), CallError> {
-        self.change(format!("unprotect {kind} {id}"), |world| {
+        self.change(kind, format!("unprotect {kind} {id}"), |world| {
             world.get(kind, id)?.spec.insert("protected".to_owned(), Json::Bool(false));
             Ok(())
         })
@@ -164,7 +167,7 @@ impl Cloud {
     }
 
     pub(crate) async fn delete(&self, kind: &'static str, id: &Id) -> Result<(), CallError> {
-        self.change(format!("delete {kind} {id}"), |world| world.delete(Facts::of(kind), id)).await
+        self.change(kind, format!("delete {kind} {id}"), |world| world.delete(Facts::of(kind), id)).await
     }
 }
 
@@ -226,6 +229,11 @@ impl Cloud {
     /// Loses the answer to the first call of each to create or update something.
     pub(crate) fn set_losing(&self, lost: Lost) {
         self.world().losing = Some((lost, BTreeSet::new()));
+    }
+
+    /// Lets no call of a kind come through, or all again.
+    pub(crate) fn set_silent(&self, kinds: &[&'static str]) {
+        self.world().silent = kinds.to_vec();
     }
 
     pub(crate) fn set_stubborn(&self, kinds: &[&'static str]) {
@@ -303,6 +311,11 @@ impl World {
 
     fn blockers(&self, kind: &str, id: &Id) -> Vec<Key> {
         self.holders(kind, id, Hold::Blocks)
+    }
+
+    fn reach(&self, kind: &str) -> Result<(), CallError> {
+        let silent = self.silent.contains(&kind);
+        if silent { Err(error(kind, "Silent", "nobody answers", Class::Unreachable)) } else { Ok(()) }
     }
 
     fn get(&mut self, kind: &'static str, id: &Id) -> Result<&mut Object, CallError> {

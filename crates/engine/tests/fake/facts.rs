@@ -110,6 +110,7 @@ const ALL: &[Facts] = &[
         late: true,
         ..PLAIN
     },
+    Facts { kind: "db.table", references: &[reference("store", "db.store", Hold::Cascades)], making: 0, ..PLAIN },
 ];
 
 const ENTRY: &[Reference] = &[reference("net", "net.net", Hold::Cascades), reference("gate", "net.gate", Hold::Loose)];

@@ -16,6 +16,7 @@ pub(crate) static KINDS: &[&dyn Kind<Cloud>] = &[
     &KindEntry::<Linked>::NEW,
     &KindEntry::<Alias>::NEW,
     &KindEntry::<Store>::NEW,
+    &KindEntry::<Table>::NEW,
 ];
 
 /// All calls are alike; only facts and identity differ.
@@ -328,4 +329,36 @@ pub(crate) struct StoreOutputs<P: Phase> {
     /// Where it answers.
     #[volatile]
     pub(crate) revision: P::Of<String>,
+}
+
+// Lies in its store, behind an interface of its own.
+reconcile!(
+    Table,
+    TableSpec,
+    TableOutputs,
+    "db.table",
+    |spec| Some(Id::child(spec.store.as_ref()?, spec.name.as_ref()?)),
+    {
+        const CONTAINED_IN: Option<&'static str> = Some(Store::KIND);
+    }
+);
+
+/// Settings of a table.
+#[derive(Clone, Debug, Record)]
+pub(crate) struct TableSpec<P: Phase> {
+    /// Its store.
+    #[replace]
+    pub(crate) store: P::Of<String>,
+    /// Its name.
+    #[replace]
+    pub(crate) name: P::Of<String>,
+    /// A word.
+    pub(crate) label: P::Of<String>,
+}
+
+/// Outputs of a table.
+#[derive(Clone, Debug, Record)]
+pub(crate) struct TableOutputs<P: Phase> {
+    /// Its id.
+    pub(crate) id: P::Of<String>,
 }

@@ -4,6 +4,7 @@
 mod fake;
 
 mod config;
+mod contained;
 mod crash;
 mod properties;
 mod recovery;

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::error::{Fault, Finding};
 use super::values::{
     AccountId, AddonName, CertificateArn, DnsLabel, HttpPath, InstanceType, Ipv4Cidr, KubernetesVersion, LabelKey,
-    LabelValue, NodeGroupName, PrincipalArn, Region, RetentionDays, SslPolicy,
+    LabelValue, NamespaceLabelKey, NodeGroupName, PrincipalArn, Region, RetentionDays, SslPolicy,
 };
 
 /// The add-on that gives the autoscaler its numbers.
-const METRICS: &str = "metrics-server";
+pub(crate) const METRICS: &str = "metrics-server";
 
 /// The EKS cluster, its nodes, and the application's place in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,12 +37,18 @@ pub struct Cluster {
     pub deletion_protection: Option<bool>,
     /// The IAM roles and users that administer the cluster. Empty means the caller of the first bootstrap.
     pub admin_principals: BTreeSet<PrincipalArn>,
-    /// The Kubernetes namespace of the application.
+    /// The Kubernetes namespace of the application. It cannot be renamed: what lies in it would be lost.
     pub namespace: DnsLabel,
+    /// The labels of the namespace, which say for instance what its pods may do. Labels that others set stay as they are.
+    #[schemars(schema_with = "super::values::namespace_labels_schema")]
+    pub namespace_labels: BTreeMap<NamespaceLabelKey, LabelValue>,
     /// The service account that the application's pods run as, which gets the application's IAM role.
     pub service_account: DnsLabel,
     /// The name of the application's Deployment and Service, which the autoscaler and the load balancer refer to.
     pub application: DnsLabel,
+    /// The port on which the application's pods listen. They are the pods with the label `app` and the application's name.
+    #[schemars(range(min = 1, max = 65535))]
+    pub application_port: u16,
     /// The namespaces whose pods run on Fargate; empty means no Fargate profile. Left out, they are `default`,
     /// `kube-system` and the application's namespace.
     // A profile has at most five selectors (EKS service quotas, "Selectors per Fargate profile").
@@ -245,8 +251,10 @@ impl Default for Cluster {
             deletion_protection: None,
             admin_principals: BTreeSet::new(),
             namespace: DnsLabel::known("fintech-prod"),
+            namespace_labels: BTreeMap::new(),
             service_account: DnsLabel::known("fintech-api"),
             application: DnsLabel::known("fintech-api"),
+            application_port: 8080,
             fargate_namespaces: None,
             addons: addons.map(AddonName::known).into(),
             node_group: NodeGroup::default(),

@@ -34,6 +34,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::cache::{Cache, Eviction};
 pub use self::cidr::{SubnetPlan, VpcCidr};
+pub(crate) use self::cluster::METRICS;
 pub use self::cluster::{AmiType, Autoscaling, CapacityType, Cluster, LoadBalancer, LogType, NodeGroup, SupportType};
 pub use self::costs::{BilledService, Costs, Report};
 pub use self::database::{Database, DatabaseLog, Insights, MonitoringInterval, ReaderScaling};
@@ -51,8 +52,8 @@ pub use self::tags::{TagKey, TagValue};
 pub use self::values::{
     AccountId, AddonName, Amount, AttributeName, AuroraVersion, CacheClass, CertificateArn, DailyWindow, DatabaseClass,
     DatabaseName, DatabaseUser, DnsLabel, Email, EndpointService, HttpPath, InstanceType, Ipv4Cidr, KeyAlias,
-    KubernetesVersion, LabelKey, LabelValue, NodeGroupName, ObjectPrefix, PrincipalArn, ProjectName, RedisVersion,
-    Region, RetentionDays, SecretPrefix, SslPolicy, TableName, WeeklyWindow, ZoneId,
+    KubernetesVersion, LabelKey, LabelValue, NamespaceLabelKey, NodeGroupName, ObjectPrefix, PrincipalArn, ProjectName,
+    RedisVersion, Region, RetentionDays, SecretPrefix, SslPolicy, TableName, WeeklyWindow, ZoneId,
 };
 
 use self::error::Finding;

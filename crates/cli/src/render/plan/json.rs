@@ -1,6 +1,7 @@
 //! The contract of `plan --json`.
 
 use super::action_word;
+use crate::advice::call_hint;
 use bedplate_aws::Ledger;
 use bedplate_model::{Json, is_known};
 use bedplate_plan::{Change, Plan};
@@ -9,11 +10,17 @@ use serde_json::json;
 /// The whole plan.
 pub(crate) fn plan_json(plan: &Plan, ledger: &Ledger) -> Json {
     let changes: Vec<Json> = plan.changes.iter().map(change_json).collect();
+    let unseen = plan.unseen.iter().map(|(address, error)| {
+        let hint = call_hint(error);
+        json!({"address": address, "operation": error.operation, "code": error.code, "message": error.message, "hint": hint})
+    });
+    let unseen: Vec<Json> = unseen.collect();
     json!({
         "format": 1,
         "summary": plan.summary(),
         "changes": changes,
         "refusals": plan.refusals,
+        "unseen": unseen,
         "api_calls": ledger.calls(),
     })
 }

@@ -6,6 +6,7 @@ mod value;
 pub(crate) use json::plan_json;
 
 use super::{Printer, about, count, width};
+use crate::advice::call_hint;
 use bedplate_engine::Kinds;
 use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, schedule};
 use bedplate_platform::LAYERS;
@@ -21,6 +22,19 @@ pub(crate) fn show_plan<C>(printer: &Printer, plan: &Plan, kinds: &Kinds<C>) {
     printer.result(&text(plan, kinds, width(), printer.verbose));
     for refusal in &plan.refusals {
         printer.error(&format!("{}: {}", refusal.address, refusal.problem), Some(&refusal.hint));
+    }
+}
+
+/// Says what could not be looked at, and why.
+pub(crate) fn warn_unseen(printer: &Printer, plan: &Plan) {
+    // The calls differ, what came of them mostly does not.
+    let mut reasons: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
+    for (address, error) in &plan.unseen {
+        reasons.entry((&error.message, call_hint(error))).or_default().push(address.as_str());
+    }
+    for ((reason, hint), addresses) in reasons {
+        let what = addresses.join(", ");
+        printer.warning(&format!("not looked at, and taken to be as recorded: {what}: {reason}; {hint}"));
     }
 }
 
@@ -113,8 +127,9 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
             value::field(text, field, layout.width, change.action == Action::Create);
         }
     }
-    for removal in change.removals.iter().filter_map(|removal| removal.id.as_ref()) {
-        _ = writeln!(text, "      {} {}", "removes".dimmed(), removal.dimmed());
+    for (removal, id) in change.removals.iter().filter_map(|removal| Some((removal, removal.id.as_ref()?))) {
+        let with = removal.goes_with.as_ref().map(|container| format!(" with {container}")).unwrap_or_default();
+        _ = writeln!(text, "      {} {}{}", "removes".dimmed(), id.dimmed(), with.dimmed());
     }
     if schedule.outages.contains(&change.address) {
         _ = writeln!(text, "      {} missing for a while: it cannot stand beside its replacement", "!".yellow().bold());

@@ -2,7 +2,7 @@
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 
-use super::{Why, characters, ensure, framed, known, length, lower, text};
+use super::{Format, Why, characters, ensure, framed, known, length, lower, text};
 
 text! {
     /// A Kubernetes version, major and minor: `1.35`. A text and not a number, for which 1.30 and 1.3 were the same.
@@ -97,21 +97,44 @@ text! {
 }
 
 fn label_key(text: &str) -> Result<(), Why> {
+    qualified(text)?;
+    let prefix = text.split_once('/').map(|(prefix, _)| prefix).unwrap_or_default();
+    let reserved = ["kubernetes.io", "k8s.io", "eks.amazonaws.com"]
+        .iter()
+        .any(|domain| prefix == *domain || prefix.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.')));
+    ensure(!reserved, "its prefix belongs to Kubernetes or EKS")
+}
+
+/// A name with or without a domain before it.
+fn qualified(text: &str) -> Result<(), Why> {
     let name = match text.split_once('/') {
         Some((prefix, name)) => {
             length(prefix, 1, 253)?;
             characters(prefix, |character| lower(character) || character == '.')?;
             ensure(framed(prefix), "its prefix is not a domain")?;
-            let reserved = ["kubernetes.io", "k8s.io", "eks.amazonaws.com"]
-                .iter()
-                .any(|domain| prefix == *domain || prefix.strip_suffix(domain).is_some_and(|sub| sub.ends_with('.')));
-            ensure(!reserved, "its prefix belongs to Kubernetes or EKS")?;
             name
         }
         None => text,
     };
     length(name, 1, 63)?;
     label_characters(name)
+}
+
+text! {
+    /// The key of a label of a namespace. Kubernetes has some of its own there, which say what pods may do.
+    NamespaceLabelKey {
+        format: "namespace-label-key",
+        noun: "the key of a label",
+        rule: "up to 63 letters, digits, `-`, `_` and `.`, with a domain and `/` before them if need be",
+        example: "pod-security.kubernetes.io/enforce",
+        check: namespace_label_key,
+    }
+}
+
+fn namespace_label_key(text: &str) -> Result<(), Why> {
+    qualified(text)?;
+    let taken = ["kubernetes.io/metadata.name", "app.kubernetes.io/managed-by"].contains(&text);
+    ensure(!taken, "it is set already")
 }
 
 text! {
@@ -137,9 +160,18 @@ fn label_characters(text: &str) -> Result<(), Why> {
 
 /// The schema of a table of labels: schemars has no way to say what a key has to be.
 pub(in crate::config) fn labels_schema(_: &mut SchemaGenerator) -> Schema {
+    labels(&LabelKey::FORMAT)
+}
+
+/// The same for the labels of a namespace.
+pub(in crate::config) fn namespace_labels_schema(_: &mut SchemaGenerator) -> Schema {
+    labels(&NamespaceLabelKey::FORMAT)
+}
+
+fn labels(key: &Format) -> Schema {
     json_schema!({
         "type": "object",
-        "propertyNames": LabelKey::FORMAT.schema(),
+        "propertyNames": key.schema(),
         "additionalProperties": LabelValue::FORMAT.schema(),
         "maxProperties": 50,
         "x-rule": "keys and values up to 63 letters, digits, `-`, `_` and `.`",

@@ -17,10 +17,12 @@ pub use self::data::{
     AttributeName, AuroraVersion, CacheClass, DailyWindow, DatabaseClass, DatabaseName, DatabaseUser, ObjectPrefix,
     RedisVersion, SecretPrefix, TableName, WeeklyWindow,
 };
-pub use self::kubernetes::{AddonName, DnsLabel, KubernetesVersion, LabelKey, LabelValue, NodeGroupName};
+pub use self::kubernetes::{
+    AddonName, DnsLabel, KubernetesVersion, LabelKey, LabelValue, NamespaceLabelKey, NodeGroupName,
+};
 
 pub(super) use self::aws::cidr;
-pub(super) use self::kubernetes::labels_schema;
+pub(super) use self::kubernetes::{labels_schema, namespace_labels_schema};
 
 use super::error::{Fault, shown};
 
@@ -36,7 +38,7 @@ pub(super) struct Format {
 }
 
 /// Every rule; a format of the schema that is missing here fails a test.
-static FORMATS: [&Format; 38] = [
+static FORMATS: [&Format; 39] = [
     &AccountId::FORMAT,
     &AddonName::FORMAT,
     &Amount::FORMAT,
@@ -58,6 +60,7 @@ static FORMATS: [&Format; 38] = [
     &KubernetesVersion::FORMAT,
     &LabelKey::FORMAT,
     &LabelValue::FORMAT,
+    &NamespaceLabelKey::FORMAT,
     &NodeGroupName::FORMAT,
     &ObjectPrefix::FORMAT,
     &PrincipalArn::FORMAT,
