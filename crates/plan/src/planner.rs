@@ -401,7 +401,15 @@ impl Site<'_> {
     fn gone(&self, generation: u32, id: Option<Id>) -> Removal {
         // Two of the same name cannot stand side by side, whatever the type says of others.
         let first = deletes_first(self.schema) || (id.is_some() && id.as_ref() == self.identity);
-        Removal { generation, id, depends_on: self.depends_on.clone(), unprotect: false, discard: false, first, goes_with: None }
+        Removal {
+            generation,
+            id,
+            depends_on: self.depends_on.clone(),
+            unprotect: false,
+            discard: false,
+            first,
+            goes_with: None,
+        }
     }
 
     /// Earlier generations, as far as they were seen or recorded. What is recorded and was not seen is gone by now.

@@ -1,8 +1,8 @@
 //! `preflight`: would it work?
 
 use crate::{
-    args::Globals,
     advice::{CLUSTER_UNREACHABLE, call_hint},
+    args::Globals,
     exit::{Exit, Refused},
     organization,
     render::Printer,
