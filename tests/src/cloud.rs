@@ -51,7 +51,7 @@ pub struct Cloud {
     /// The access key: LocalStack takes the account from it.
     pub access_key: &'static str,
     boto3: Mutex<Boto3>,
-    _server: Server,
+    server: Server,
 }
 
 impl Cloud {
@@ -90,7 +90,7 @@ impl Cloud {
 
     fn new(server: Server, endpoint: String, access_key: &'static str) -> Self {
         let boto3 = Mutex::new(Boto3::start(&endpoint, access_key));
-        Self { endpoint, access_key, boto3, _server: server }
+        Self { endpoint, access_key, boto3, server }
     }
 
     /// A call by boto3, with all pages of a list in one.
@@ -194,6 +194,11 @@ impl Cloud {
     fn fault(&self, operation: &str, when: &str, error: Value) {
         let fault = json!({"operation": operation, "nth": 1, "when": when, "error": error});
         self.control("POST", "/_cloud/fault", Some(fault));
+    }
+
+    /// From now on nobody is answered, or everybody again.
+    pub fn freeze(&self, frozen: bool) {
+        self.server.freeze(frozen);
     }
 
     /// Moves the cloud's clock forward: what would be ready by then is ready.

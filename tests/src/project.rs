@@ -149,12 +149,14 @@ impl Project {
         let mut command = assert_cmd::Command::from_std(self.command(args));
         let output = command.envs(environment.iter().copied()).timeout(PATIENCE).output();
         let output = output.unwrap_or_else(|error| panic!("bedplate {args:?}: {error}"));
-        Run {
-            args: args.join(" "),
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).expect("text"),
-            stderr: String::from_utf8(output.stderr).expect("text"),
-        }
+        Run::new(args, output)
+    }
+
+    /// Runs the program to its end with this on its standard input.
+    pub fn run_reading(&self, args: &[&str], input: &str) -> Run {
+        let output = assert_cmd::Command::from_std(self.command(args)).write_stdin(input).timeout(PATIENCE).output();
+        let output = output.unwrap_or_else(|error| panic!("bedplate {args:?}: {error}"));
+        Run::new(args, output)
     }
 
     /// Starts the program and leaves it running.
@@ -162,7 +164,7 @@ impl Project {
         let mut command = self.command(args);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let stderr = child.stderr.take().map(BufReader::new);
         Running { child, stderr, args: args.join(" "), seen: String::new() }
     }
 
@@ -223,6 +225,15 @@ pub struct Run {
 }
 
 impl Run {
+    fn new(args: &[&str], output: std::process::Output) -> Self {
+        Self {
+            args: args.join(" "),
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+
     /// It exits with 0.
     #[track_caller]
     pub fn ok(self) -> Self {
@@ -280,7 +291,8 @@ impl std::fmt::Display for Run {
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    stderr: BufReader<ChildStderr>,
+    /// `None` once nobody listens any more.
+    stderr: Option<BufReader<ChildStderr>>,
     args: String,
     seen: String,
 }
@@ -289,7 +301,8 @@ impl Running {
     /// Waits for a line on standard error that has all of these.
     pub fn wait_for(&mut self, words: &[&str]) {
         let mut line = String::new();
-        while self.stderr.read_line(&mut line).expect("text") > 0 {
+        let stderr = self.stderr.as_mut().expect("somebody listens");
+        while stderr.read_line(&mut line).expect("text") > 0 {
             let found = words.iter().all(|word| line.contains(word));
             self.seen.push_str(&line);
             line.clear();
@@ -302,9 +315,18 @@ impl Running {
 
     /// Ctrl-C.
     pub fn interrupt(&self) {
-        let id = self.child.id().to_string();
-        let status = Command::new("kill").args(["-INT", &id]).status().expect("kill starts");
-        assert!(status.success(), "the program runs");
+        self.signal("INT");
+    }
+
+    /// Sends a signal: `INT`, `TERM`, `HUP`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill starts").success(), "the program runs");
+    }
+
+    /// Closes what it writes to, as a terminal that goes away.
+    pub fn stop_listening(&mut self) {
+        drop((self.stderr.take(), self.child.stdout.take()));
     }
 
     /// Ends it at once, without a word.
@@ -315,9 +337,11 @@ impl Running {
 
     /// Waits for its end.
     pub fn finish(mut self) -> Run {
-        self.stderr.read_to_string(&mut self.seen).expect("text");
         let mut stdout = String::new();
-        self.child.stdout.take().expect("it is piped").read_to_string(&mut stdout).expect("text");
+        if let (Some(stderr), Some(results)) = (&mut self.stderr, &mut self.child.stdout) {
+            stderr.read_to_string(&mut self.seen).expect("text");
+            results.read_to_string(&mut stdout).expect("text");
+        }
         let code = self.child.wait().expect("it ends").code();
         Run { args: self.args.clone(), code, stdout, stderr: self.seen.clone() }
     }

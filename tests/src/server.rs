@@ -40,8 +40,18 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Stands still, or goes on: whoever calls waits for an answer.
+    pub(crate) fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let status = Command::new("kill").args([signal, &self.0.id().to_string()]).status();
+        assert!(status.expect("kill starts").success(), "the server runs");
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
+        self.freeze(false);
         // SIGTERM, so that it can take its own children along; it is waited for in any case.
         let id = self.0.id().to_string();
         if Command::new("kill").arg(&id).stderr(Stdio::null()).status().is_err() {

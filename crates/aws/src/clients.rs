@@ -2,6 +2,7 @@
 
 use crate::{
     error::Sent,
+    fence::Fence,
     kubernetes::{Clusters, Token},
 };
 use aws_config::{Region, SdkConfig};
@@ -76,6 +77,8 @@ pub struct Aws {
     pub(crate) kubernetes: Clusters,
     /// What was called.
     pub ledger: Ledger,
+    /// What keeps calls back that change something.
+    pub fence: Fence,
     /// What was let go of.
     pub(crate) released: Released,
 }
@@ -83,10 +86,11 @@ pub struct Aws {
 impl Aws {
     /// Makes the clients. Nothing is sent.
     pub fn new(config: &SdkConfig) -> Self {
-        let ledger = Ledger::default();
+        let (ledger, fence) = (Ledger::default(), Fence::default());
         macro_rules! client {
             ($service:ident $(, $region:expr)?) => {{
-                let builder = $service::config::Builder::from(config).interceptor(ledger.clone());
+                let builder = $service::config::Builder::from(config);
+                let builder = builder.interceptor(fence.clone()).interceptor(ledger.clone());
                 $(let builder = builder.region(Region::new($region));)?
                 $service::Client::from_conf(builder.build())
             }};
@@ -116,6 +120,7 @@ impl Aws {
             organizations: client!(aws_sdk_organizations),
             kubernetes: Clusters::new(config, ledger.clone()),
             ledger,
+            fence,
             released: Released::default(),
         }
     }

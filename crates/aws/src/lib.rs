@@ -24,13 +24,17 @@ pub mod sns;
 
 mod clients;
 mod error;
+mod fence;
 mod kinds;
 mod once;
 mod snapshots;
+mod state_object;
 mod values;
 
 pub use clients::{Aws, Ledger};
+pub use fence::Fence;
 pub use kinds::KINDS;
+pub use state_object::StateObject;
 pub use values::{
     AllocationId, Arn, FlowLogId, InternetGatewayId, KeyId, NatGatewayId, Policy, PrefixListId, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcEndpointId, VpcId,

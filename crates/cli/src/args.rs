@@ -22,8 +22,8 @@ pub(crate) struct Globals {
     /// The configuration.
     #[arg(long, global = true, env = "BEDPLATE_CONFIG", default_value = "platform.toml", value_name = "FILE")]
     pub(crate) config: PathBuf,
-    /// The state file [default: state/<project_name>-<environment>.json beside the configuration].
-    #[arg(long, global = true, env = "BEDPLATE_STATE", value_name = "PATH")]
+    /// The state: a file, or s3://bucket/key [default: state/<project_name>-<environment>.json beside the configuration].
+    #[arg(long, global = true, env = "BEDPLATE_STATE", value_name = "PLACE")]
     pub(crate) state: Option<String>,
     /// The AWS profile.
     #[arg(long, global = true, value_name = "NAME")]
@@ -96,7 +96,7 @@ pub(crate) enum Command {
     Token(TokenArgs),
     /// Draw the dependency graph.
     Graph(GraphArgs),
-    /// Look into the state.
+    /// Look into the state, and set it right.
     #[command(subcommand)]
     State(StateCommand),
     /// Print a completion script for a shell.
@@ -284,5 +284,37 @@ pub(crate) enum StateCommand {
     Show {
         /// Its address.
         address: String,
+    },
+    /// Record a resource at another address; its tag in AWS follows with the next apply.
+    Mv {
+        /// Where it is recorded.
+        #[arg(value_name = "A")]
+        from: String,
+        /// Where it shall be recorded; the configuration declares the same type there.
+        #[arg(value_name = "B")]
+        to: String,
+        #[command(flatten)]
+        consent: ConsentArgs,
+    },
+    /// Forget a resource; it stays in AWS.
+    Rm {
+        /// Its address.
+        #[arg(value_name = "ADDR")]
+        address: String,
+        #[command(flatten)]
+        consent: ConsentArgs,
+    },
+    /// Say who holds the lock, and take it away from a run that is dead.
+    Unlock(ConsentArgs),
+    /// Find everything that belongs to the stack in AWS and record it; nothing in AWS is changed, and nothing is asked.
+    Recover(ConsentArgs),
+    /// Print the state as it is saved.
+    Pull,
+    /// Save a state that was pulled; one that is older or of another lineage is refused.
+    Push {
+        /// The file [default: standard input].
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        consent: ConsentArgs,
     },
 }

@@ -5,7 +5,7 @@ use bedplate_engine::SurveyError;
 use bedplate_model::CallError;
 use bedplate_platform::config::ConfigError;
 use bedplate_state::StoreError;
-use std::process::ExitCode;
+use std::{io::ErrorKind, process::ExitCode};
 
 /// The exit codes of `cli.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     if let Some(refused) = error.downcast_ref::<Refused>() {
         return Some(refused.hint.clone());
     }
+    if let Some(error) = error.downcast_ref::<StoreError>() {
+        return Some(store_hint(error));
+    }
     let call = error.chain().find_map(|cause| {
         let survey = cause.downcast_ref::<SurveyError>().and_then(|survey| match survey {
             SurveyError::Call { source, .. } => Some(source),
@@ -73,4 +76,34 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         survey.or_else(|| cause.downcast_ref::<CallError>())
     });
     call.map(call_hint)
+}
+
+/// What to do about a state that cannot be read, saved or locked.
+pub(crate) fn store_hint(error: &StoreError) -> String {
+    match error {
+        StoreError::Io { source, .. } => match source.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk, then run the same command again",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "give yourself write access to that folder, or name another place with --state, then run the same command again"
+            }
+            _ => "see that the folder can be written, or name another place with --state, then run the same command again",
+        }
+        .to_owned(),
+        StoreError::Remote { source, .. } => match source.downcast_ref::<CallError>() {
+            Some(call) => call_hint(call),
+            None => "see that the bucket can be reached, then run the same command again".to_owned(),
+        },
+        StoreError::Kept { source, .. } => store_hint(source),
+        StoreError::Locked { .. } => {
+            "the lock ends with the process that holds it: wait for it, or stop it and run the same command again".to_owned()
+        }
+        StoreError::LockLost { .. } | StoreError::Moved { .. } => {
+            "see that nobody else works on this stack (`bedplate state unlock` says who does), then run the same command again"
+                .to_owned()
+        }
+        // They say it themselves.
+        StoreError::Format { .. } | StoreError::Unfit { .. } => {
+            "nothing was touched; do as the message says, then run the same command again".to_owned()
+        }
+    }
 }

@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Err(error) => return exit::report(&printer, &anyhow::anyhow!(error).context("cannot start the runtime")),
     };
     match runtime.block_on(commands::run(args, &printer)) {
+        Ok(_) if !render::all_written() => ExitCode::FAILURE,
         Ok(exit) => exit.code(),
         Err(error) => exit::report(&printer, &error),
     }

@@ -2,36 +2,81 @@
 
 use crate::{args::Globals, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
-use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
-use bedplate_aws::{Aws, KINDS, facts};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use bedplate_aws::{Aws, KINDS, StateObject, facts};
 use bedplate_engine::{Kinds, survey};
 use bedplate_model::{Address, Json};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{Facts, choices, config::Config};
-use bedplate_state::{FileStore, Lock, State, Store, StoreError, parse};
-use std::{collections::BTreeSet, path::PathBuf};
+use bedplate_state::{
+    Fallback, FileStore, FormatError, Holder, Lease, Lock, SharedStore, State, StoreError, parse, write,
+};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-/// The configuration and the state, without AWS.
+/// The configuration and the state, without a look at what exists.
 pub(crate) struct Local {
     pub(crate) config: Config,
-    pub(crate) store: FileStore,
+    pub(crate) store: Box<dyn SharedStore>,
     /// As saved; `None` when nothing was saved yet.
     pub(crate) saved: Option<State>,
     /// Where the logs of the runs go.
     pub(crate) logs: PathBuf,
+    lock: Option<Lock>,
 }
 
 impl Local {
     /// Reads both. Nothing is written.
     pub(crate) async fn open(globals: &Globals) -> Result<Self> {
+        let mut local = Self::unread(globals).await?;
+        local.read(globals).await?;
+        Ok(local)
+    }
+
+    /// The same, and keeps other runs away as long as the value lives.
+    pub(crate) async fn open_locked(globals: &Globals, command: &str) -> Result<Self> {
+        let mut local = Self::unread(globals).await?;
+        // Before it is read, so that what is planned is still true when it is done.
+        local.lock = Some(local.take_lock(globals, command).await?);
+        local.read(globals).await?;
+        if local.store.remark().is_some()
+            && let Some(state) = &local.saved
+        {
+            local.store.save(&write(state)).await?;
+        }
+        Ok(local)
+    }
+
+    /// The configuration, and the place of a state that was not read yet.
+    pub(crate) async fn unread(globals: &Globals) -> Result<Self> {
         let mut config = Config::load(&globals.config)?;
         region_from_environment(globals, &mut config)?;
-        let store = FileStore::new(state_path(globals, &config)?);
-        let saved = load(&store).await?;
+        let store = store(globals, &config).await?;
         let logs = log_place(globals, &config);
-        let local = Self { config, store, saved, logs };
-        local.check_recorded()?;
-        Ok(local)
+        Ok(Self { config, store, saved: None, logs, lock: None })
+    }
+
+    async fn read(&mut self, globals: &Globals) -> Result<()> {
+        self.saved = load(self.store.as_ref()).await?;
+        if let Some(remark) = self.store.remark() {
+            Printer::new(globals).warning(&remark);
+        }
+        self.check_recorded()
+    }
+
+    async fn take_lock(&self, globals: &Globals, command: &str) -> Result<Lock, StoreError> {
+        let now = jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M:%S %:z");
+        let holder = Holder::this_process(command, now.to_string());
+        let printer = Printer::new(globals);
+        self.store.lock(&holder, &|line| printer.note(line)).await
+    }
+
+    /// Whether other runs are kept away for certain; `None` where they are not kept away at all.
+    pub(crate) fn lease(&self) -> Option<&Arc<Lease>> {
+        self.lock.as_ref().map(Lock::lease)
     }
 
     /// The state, or that of a stack that owns nothing yet.
@@ -43,6 +88,12 @@ impl Local {
         self.saved.clone().unwrap_or_else(fresh)
     }
 
+    /// Saves a changed state.
+    pub(crate) async fn save(&self, mut state: State) -> Result<(), StoreError> {
+        state.serial += 1;
+        self.store.save(&write(&state)).await
+    }
+
     /// The platform as the recorded choices make it; `None` before the first run.
     pub(crate) fn recorded_graph(&self) -> Result<Option<Graph>> {
         let Some(state) = &self.saved else { return Ok(None) };
@@ -50,15 +101,13 @@ impl Local {
         Ok(Some(bedplate_platform::build(&self.config, &facts)?))
     }
 
-    /// Takes the lock that keeps other runs away.
-    pub(crate) fn lock(&self, command: &str) -> Result<Lock> {
-        let now = jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M:%S %:z");
-        Ok(self.store.lock(&format!("`bedplate {command}` (process {}) since {now}", std::process::id()))?)
-    }
-
     /// A state belongs to one stack, account and region.
     fn check_recorded(&self) -> Result<()> {
-        let Some(state) = &self.saved else { return Ok(()) };
+        self.saved.as_ref().map_or(Ok(()), |state| self.check(state, &format!("the state at {}", self.store.place())))
+    }
+
+    /// That a state is of the configured stack, account and region.
+    pub(crate) fn check(&self, state: &State, called: &str) -> Result<()> {
         let (stack, account, region) =
             (self.config.stack(), self.config.account_id.to_string(), self.config.region.to_string());
         for (what, recorded, configured) in [
@@ -68,10 +117,7 @@ impl Local {
         ] {
             if recorded != configured {
                 return Err(Refused::new(
-                    format!(
-                        "the state at {} is of {what} {recorded}, and the configuration says {configured}",
-                        self.store.place()
-                    ),
+                    format!("{called} is of {what} {recorded}, and the configuration says {configured}"),
                     format!(
                         "use the configuration it was made with, or give another state with --state; a {what} cannot be changed in place"
                     ),
@@ -96,31 +142,72 @@ pub(crate) fn region_from_environment(globals: &Globals, config: &mut Config) ->
     Ok(())
 }
 
-async fn load(store: &FileStore) -> Result<Option<State>, StoreError> {
+async fn load(store: &dyn SharedStore) -> Result<Option<State>, StoreError> {
     let Some(bytes) = store.load().await? else { return Ok(None) };
     parse(&bytes).map(Some).map_err(|problem| {
-        let backup = store.backup_path();
-        let way_back = match backup.exists() {
-            true => {
-                format!("Put the copy from before the last run back: mv '{}' '{}'", backup.display(), store.place())
-            }
-            false => format!("Put a copy of it back, or move it away: mv '{0}' '{0}.damaged'", store.place()),
+        let way_back = match problem {
+            FormatError::Newer { .. } => "Use that version of bedplate, or a newer one".to_owned(),
+            FormatError::Damaged(_) | FormatError::Changed => store.way_back(),
         };
         StoreError::Format { place: store.place(), way_back, problem }
     })
 }
 
-fn state_path(globals: &Globals, config: &Config) -> Result<PathBuf> {
-    if let Some(state) = &globals.state {
-        if state.contains("://") {
+/// The place of the state: of `--state`, or a file beside the configuration.
+async fn store(globals: &Globals, config: &Config) -> Result<Box<dyn SharedStore>> {
+    let folder = globals.config.parent().unwrap_or_else(|| Path::new("")).join("state");
+    let Some(place) = &globals.state else {
+        return Ok(Box::new(FileStore::new(default_state_path(globals, config))));
+    };
+    if let Some(address) = place.strip_prefix("s3://") {
+        let Some((bucket, key)) = address.split_once('/').filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+        else {
             return Err(Refused::new(
-                format!("this version keeps the state in a local file only, not at {state}"),
-                "give a path with --state or BEDPLATE_STATE",
+                format!("{place} names no object in a bucket"),
+                "give a bucket and a key: --state s3://my-bucket/bedplate/production.json",
+            ));
+        };
+        let far = StateObject::connect(&sdk_config(globals, config.region.as_str()).await, bucket, key).await?;
+        return Ok(Box::new(Fallback::new(far, folder.join(format!("{}.unsaved.json", config.stack())))));
+    }
+    if place.contains("://") {
+        return Err(Refused::new(
+            format!("a state cannot be kept at {place}"),
+            "give a path or s3://bucket/key with --state or BEDPLATE_STATE",
+        ));
+    }
+    Ok(Box::new(FileStore::new(place)))
+}
+
+/// A connection to the configured account.
+pub(crate) struct Account {
+    pub(crate) aws: Aws,
+    caller: facts::Caller,
+}
+
+impl Account {
+    /// Connects and checks the account.
+    pub(crate) async fn connect(globals: &Globals, local: &Local) -> Result<Self> {
+        let aws = Aws::new(&sdk_config(globals, local.config.region.as_str()).await);
+        if let Some(lease) = local.lease() {
+            let lease = Arc::clone(lease);
+            aws.fence.guard(move || lease.holds());
+        }
+        let caller = facts::caller(&aws).await.context("asking AWS who makes the calls failed")?;
+        let configured = local.config.account_id.to_string();
+        if caller.account != configured {
+            return Err(Refused::new(
+                format!(
+                    "the credentials belong to account {} ({}), and account_id in {} is {configured}",
+                    caller.account,
+                    caller.arn,
+                    globals.config.display()
+                ),
+                "use credentials of that account (--profile or AWS_PROFILE), or correct account_id",
             ));
         }
-        return Ok(PathBuf::from(state));
+        Ok(Self { aws, caller })
     }
-    Ok(default_state_path(globals, config))
 }
 
 /// Where the logs of the runs go: beside the state, or where it would be by default when it is not a file.
@@ -149,26 +236,23 @@ pub(crate) struct Session {
 impl Session {
     /// Connects, checks the account, and declares the platform. Nothing is changed.
     pub(crate) async fn open(globals: &Globals) -> Result<Self> {
-        let local = Local::open(globals).await?;
-        Self::connect(globals, local).await
+        Self::connect(globals, Local::open(globals).await?).await
+    }
+
+    /// The same, and keeps other runs away as long as the value lives.
+    pub(crate) async fn open_locked(globals: &Globals, command: &str) -> Result<Self> {
+        Self::connect(globals, Local::open_locked(globals, command).await?).await
     }
 
     /// The same for a configuration and state that are already read.
     pub(crate) async fn connect(globals: &Globals, local: Local) -> Result<Self> {
-        let aws = connect(globals, local.config.region.as_str()).await;
-        let caller = facts::caller(&aws).await.context("asking AWS who makes the calls failed")?;
-        let configured = local.config.account_id.to_string();
-        if caller.account != configured {
-            return Err(Refused::new(
-                format!(
-                    "the credentials belong to account {} ({}), and account_id in {} is {configured}",
-                    caller.account,
-                    caller.arn,
-                    globals.config.display()
-                ),
-                "use credentials of that account (--profile or AWS_PROFILE), or correct account_id",
-            ));
-        }
+        let account = Account::connect(globals, &local).await?;
+        Self::declare(local, account).await
+    }
+
+    /// Declares the platform for an account.
+    pub(crate) async fn declare(local: Local, account: Account) -> Result<Self> {
+        let Account { aws, caller } = account;
         let mut state = local.state();
         let facts = decide(&aws, &local.config, &caller, &mut state).await?;
         let graph = bedplate_platform::build(&local.config, &facts)?;
@@ -223,6 +307,10 @@ pub(crate) fn targets(named: &[String], graph: &Graph, state: &State) -> Result<
 
 /// The clients, with the credentials that the options and the environment name. Nothing is sent.
 pub(crate) async fn connect(globals: &Globals, region: &str) -> Aws {
+    Aws::new(&sdk_config(globals, region).await)
+}
+
+async fn sdk_config(globals: &Globals, region: &str) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
@@ -233,7 +321,7 @@ pub(crate) async fn connect(globals: &Globals, region: &str) -> Aws {
     if let Some(endpoint) = &globals.endpoint_url {
         loader = loader.endpoint_url(endpoint);
     }
-    Aws::new(&loader.load().await)
+    loader.load().await
 }
 
 /// Makes the choices that are made once: zones, administrators, add-on versions. They go into the state.

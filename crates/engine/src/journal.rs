@@ -34,6 +34,20 @@ impl<'a> Journal<'a> {
             state.serial += 1;
             state.serial
         };
+        self.save(mine).await
+    }
+
+    /// Saves what an earlier save left out, if one failed or was given up.
+    ///
+    /// # Errors
+    /// When it cannot be saved.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let last = self.read(|state| state.serial);
+        self.save(last).await
+    }
+
+    /// Returns when the state with this serial, or a later one, is saved.
+    async fn save(&self, mine: u64) -> Result<(), StoreError> {
         let mut saved = self.saved.lock().await;
         if *saved >= mine {
             return Ok(());
@@ -145,6 +159,19 @@ mod tests {
         store.fails.store(false, SeqCst);
         choose(&journal, "d").await.unwrap();
         assert_eq!(store.saved.lock().unwrap().last().unwrap().choices.len(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_only_what_is_not_saved_yet_is_saved() {
+        let store = Slow::default();
+        let journal = Journal::new(state(), &store);
+        journal.flush().await.unwrap();
+        assert_eq!(store.saved.lock().unwrap().len(), 0);
+        store.fails.store(true, SeqCst);
+        choose(&journal, "a").await.unwrap_err();
+        store.fails.store(false, SeqCst);
+        journal.flush().await.unwrap();
+        assert!(store.saved.lock().unwrap().last().unwrap().choices.contains_key("a"));
     }
 
     #[tokio::test(start_paused = true)]

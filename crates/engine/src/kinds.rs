@@ -17,6 +17,11 @@ impl<C> Kinds<C> {
     pub fn get(&self, name: &str) -> Option<&'static dyn Kind<C>> {
         self.0.get(name).copied()
     }
+
+    /// All of them, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static dyn Kind<C>> {
+        self.0.values().copied()
+    }
 }
 
 impl<C> Schemas for Kinds<C> {

@@ -12,6 +12,7 @@ use petgraph::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -21,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 /// How many changing calls to one service are under way at once. EC2 and IAM allow a few a second; the SDK retries what
 /// is throttled all the same.
 const CALLS_PER_SERVICE: usize = 6;
+/// After an interruption, calls under way have this long to be answered and recorded. What is not is found again by the
+/// next run: its intent is saved.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Everything an effect needs.
 pub struct Engine<'a, C: 'static> {
@@ -90,7 +94,8 @@ impl<'a, C> Engine<'a, C> {
         Self { kinds, cloud, stack, journal, events, cancel, poller: Poller::default(), slots }
     }
 
-    /// Carries out a plan. A failure stops what depends on it and nothing else.
+    /// Carries out a plan. A failure stops what depends on it and nothing else, except that nothing more is begun once the
+    /// state cannot be saved.
     pub async fn walk(&self, plan: &Plan) -> Outcome {
         let schedule = schedule(plan, self.kinds);
         let mut walk = Walk::new(plan, &schedule);
@@ -99,16 +104,34 @@ impl<'a, C> Engine<'a, C> {
             return walk.close(self.events, self.cancel.is_cancelled());
         }
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
+        let mut grace = pin!(self.grace());
+        let mut unsaved = false;
         loop {
             while !self.cancel.is_cancelled()
                 && let Some((_, node)) = walk.ready.pop()
             {
                 running.push(self.run(plan, &schedule, node).boxed_local());
             }
-            let Some((node, elapsed, result)) = running.next().await else { break };
+            let next = tokio::select! {
+                biased;
+                next = running.next() => next,
+                () = &mut grace => None,
+            };
+            let Some((node, elapsed, result)) = next else { break };
+            if matches!(result, Err(EffectError::Store(_))) {
+                unsaved = true;
+                self.cancel.cancel();
+            }
             walk.finished(self.events, node, elapsed, result);
         }
-        walk.close(self.events, self.cancel.is_cancelled())
+        walk.close(self.events, self.cancel.is_cancelled() && !unsaved)
+    }
+
+    /// Ends a while after the interruption.
+    #[expect(clippy::disallowed_methods, reason = "the engine is where waiting belongs")]
+    async fn grace(&self) {
+        self.cancel.cancelled().await;
+        tokio::time::sleep(GRACE).await;
     }
 
     /// Records what was found: outputs that moved, and what will be removed although the state does not know it.

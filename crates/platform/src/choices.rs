@@ -2,9 +2,9 @@
 //! when AWS would answer differently by then.
 
 use crate::{Facts, config::Config};
-use bedplate_model::Json;
+use bedplate_model::{Address, Json};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PARTITION: &str = "partition";
 /// Ids of zones, in order. It may hold more than are in use: a zone that comes back is the same one.
@@ -139,6 +139,48 @@ pub fn decide(config: &Config, found: &Found, choices: &mut BTreeMap<String, Jso
     }
     let zones = zones.into_iter().take(usize::from(config.network.zones)).collect();
     Ok(Facts { partition: found.partition.clone(), zones, admins, addon_versions })
+}
+
+/// Reads off what exists which choices it was made by, and records those that are not recorded: after the state was lost,
+/// the platform shall be the same. What cannot be read off is chosen anew.
+///
+/// `resources` are the settings of what the stack owns, by address.
+pub fn find_again<'a>(
+    config: &Config,
+    resources: impl IntoIterator<Item = (&'a Address, &'a Json)>,
+    choices: &mut BTreeMap<String, Json>,
+) {
+    let (mut zones, mut admins, mut versions) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+    let mut cluster = config.cluster.version.to_string();
+    for (address, spec) in resources {
+        let text = |field: &str| spec.get(field).and_then(Json::as_str).map(str::to_owned);
+        let parts: Vec<&str> = address.as_str().split('/').collect();
+        match parts.as_slice() {
+            ["network", "subnet", name] => {
+                let letter = name.rsplit('-').next().and_then(|letter| letter.bytes().next());
+                zones.extend(letter.zip(text("zone_id")));
+            }
+            ["cluster", "access", _] => admins.extend(text("principal_arn")),
+            ["cluster", "addon", _] => versions.extend(text("name").zip(text("version"))),
+            ["cluster", "cluster"] => cluster = text("version").unwrap_or(cluster),
+            _ => {}
+        }
+    }
+    // Up to the first gap: what comes after it cannot keep its letter.
+    let zones: Vec<String> = (b'a'..=b'z').map_while(|letter| zones.remove(&letter)).collect();
+    if texts(choices, ZONES).is_empty() && !zones.is_empty() {
+        choices.insert(ZONES.to_owned(), json!(zones));
+    }
+    if needs_caller(config) && texts(choices, ADMINS).is_empty() && !admins.is_empty() {
+        choices.insert(ADMINS.to_owned(), json!(admins));
+    }
+    let mut known = addons(choices);
+    for (name, version) in versions {
+        known.entry(format!("{name}@{cluster}")).or_insert(version);
+    }
+    if !known.is_empty() {
+        choices.insert(ADDONS.to_owned(), json!(known));
+    }
 }
 
 fn decide_zones(config: &Config, found: &Found, recorded: Vec<String>) -> Result<Vec<String>, ChoiceError> {
@@ -312,6 +354,45 @@ mod tests {
         let error = decide(&more, &found(), &mut choices).unwrap_err();
         let missing = ChoiceError::NoSuchAddon { addon: "aws-ebs-csi-driver".to_owned(), version: "1.35".to_owned() };
         assert_eq!(error, missing);
+    }
+
+    #[test]
+    fn what_was_chosen_is_read_off_what_exists() {
+        let config = config("");
+        let (_, chosen) = decided(&config);
+        let resource = |address: &str, spec: Json| (Address::new(address).unwrap(), spec);
+        let addons = addon_names(&config);
+        let mut exists: Vec<(Address, Json)> = addons
+            .iter()
+            .map(|name| {
+                resource(&format!("cluster/addon/{name}"), json!({"name": name, "version": format!("{name}-v1")}))
+            })
+            .collect();
+        exists.extend([
+            resource("network/subnet/app-a", json!({"zone_id": "use1-az1"})),
+            resource("network/subnet/data-b", json!({"zone_id": "use1-az2"})),
+            resource("cluster/access/role-caller", json!({"principal_arn": "arn:aws:iam::797923187401:role/caller"})),
+            resource("cluster/cluster", json!({"version": "1.35"})),
+        ]);
+        let find = |exists: &[(Address, Json)], choices: &mut BTreeMap<String, Json>| {
+            find_again(&config, exists.iter().map(|(address, spec)| (address, spec)), choices);
+        };
+        let mut found_again = BTreeMap::new();
+        find(&exists, &mut found_again);
+        // AWS offers something else by now.
+        let later = Found {
+            zones: vec!["use1-az4".to_owned(), "use1-az6".to_owned()],
+            principal_arn: Some("arn:aws:iam::797923187401:role/other".to_owned()),
+            addon_versions: addons.into_iter().map(|name| (name, "v9".to_owned())).collect(),
+            ..found()
+        };
+        decide(&config, &later, &mut found_again).unwrap();
+        assert_eq!(found_again, chosen);
+
+        // What is recorded counts.
+        let mut recorded = chosen.clone();
+        find(&[resource("network/subnet/app-a", json!({"zone_id": "use1-az5"}))], &mut recorded);
+        assert_eq!(recorded, chosen);
     }
 
     #[test]

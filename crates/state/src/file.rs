@@ -1,8 +1,9 @@
 //! The state in a local file.
 
-use crate::{Store, StoreError};
+use crate::{Held, Holder, Lease, Liveness, Lock, SharedStore, Store, StoreError, Tell};
 use bedplate_model::Boxed;
 use std::{
+    fs::TryLockError,
     io::{self, ErrorKind, Read, Seek, Write},
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
@@ -33,51 +34,57 @@ impl FileStore {
         sibling(&self.path, "backup")
     }
 
-    /// Takes the lock that keeps other processes away. It ends with the value or the process, whichever comes first.
-    ///
-    /// # Errors
-    /// [`StoreError::Locked`] names who holds it.
-    pub fn lock(&self, holder: &str) -> Result<Lock, StoreError> {
+    /// Where the lock is kept. The file stays; only who holds it at the moment counts.
+    fn lock_path(&self) -> PathBuf {
+        sibling(&self.path, "lock")
+    }
+
+    /// Takes the lock of the operating system: it ends with the value or the process, whichever comes first.
+    fn try_lock(&self, holder: &Holder) -> Result<Lock, StoreError> {
         let io_error = |source| self.io_error("lock", source);
         fs_err::create_dir_all(self.folder()).map_err(io_error)?;
-        let path = sibling(&self.path, "lock");
         let mut options = fs_err::OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         private(&mut options);
-        let mut file = options.open(&path).map_err(io_error)?.into_parts().0;
+        let mut file = options.open(self.lock_path()).map_err(io_error)?.into_parts().0;
         match file.try_lock() {
             Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => {
-                let mut text = String::new();
-                let known = file.read_to_string(&mut text).is_ok() && !text.trim().is_empty();
-                let holder = if known { text.trim().to_owned() } else { "another process".to_owned() };
-                return Err(StoreError::Locked { place: self.place(), holder });
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::Locked { place: self.place(), holder: holder_of(&mut file).by });
             }
-            Err(std::fs::TryLockError::Error(error)) => return Err(io_error(error)),
+            Err(TryLockError::Error(error)) => return Err(io_error(error)),
         }
         let note = |file: &mut std::fs::File| {
             file.set_len(0)?;
             file.rewind()?;
-            file.write_all(holder.as_bytes())
+            serde_json::to_writer(file, holder).map_err(io::Error::from)
         };
         note(&mut file).map_err(io_error)?;
-        Ok(Lock { _file: file })
+        Ok(Lock::new(Lease::of_process(), file))
+    }
+
+    fn who_holds(&self) -> Result<Option<Held>, StoreError> {
+        let mut file = match fs_err::File::open(self.lock_path()) {
+            Ok(file) => file.into_parts().0,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.io_error("lock", error)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(holder_of(&mut file))),
+            Err(TryLockError::Error(error)) => Err(self.io_error("lock", error)),
+        }
     }
 
     fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        }
+        folder(&self.path)
     }
 
     fn replace(&self, bytes: &[u8]) -> io::Result<()> {
         fs_err::create_dir_all(self.folder())?;
         if !self.backed_up.load(Ordering::Relaxed) {
-            match fs_err::read(&self.path) {
-                Ok(previous) => write_atomically(self.folder(), &self.backup_path(), &previous)?,
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+            if let Some(previous) = read(&self.path)? {
+                write_atomically(self.folder(), &self.backup_path(), &previous)?;
             }
             self.backed_up.store(true, Ordering::Relaxed);
         }
@@ -95,11 +102,7 @@ impl Store for FileStore {
     }
 
     fn load(&self) -> Boxed<'_, Result<Option<Vec<u8>>, StoreError>> {
-        let result = match fs_err::read(&self.path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.io_error("read", error)),
-        };
+        let result = read(&self.path).map_err(|error| self.io_error("read", error));
         Box::pin(async move { result })
     }
 
@@ -109,13 +112,66 @@ impl Store for FileStore {
     }
 }
 
-/// Keeps other processes away from a state as long as it lives.
-#[derive(Debug)]
-pub struct Lock {
-    _file: std::fs::File,
+impl SharedStore for FileStore {
+    fn lock<'a>(&'a self, holder: &'a Holder, _tell: Tell<'a>) -> Boxed<'a, Result<Lock, StoreError>> {
+        let result = self.try_lock(holder);
+        Box::pin(async move { result })
+    }
+
+    fn held(&self) -> Boxed<'_, Result<Option<Held>, StoreError>> {
+        let result = self.who_holds();
+        Box::pin(async move { result })
+    }
+
+    /// The operating system takes the lock from who ended, and from nobody else.
+    fn unlock(&self) -> Boxed<'_, Result<(), StoreError>> {
+        let result = self.who_holds().and_then(|held| match held {
+            None => Ok(()),
+            Some(held) => Err(StoreError::Locked { place: self.place(), holder: held.by }),
+        });
+        Box::pin(async move { result })
+    }
+
+    fn way_back(&self) -> String {
+        let (backup, place) = (self.backup_path(), self.place());
+        match backup.exists() {
+            true => format!("Put the copy from before the last run back: mv '{}' '{place}'", backup.display()),
+            false => format!(
+                "Put a copy of it back, or move it away (mv '{place}' '{place}.damaged') and let `bedplate state recover` \
+                 find everything in AWS again"
+            ),
+        }
+    }
 }
 
-fn write_atomically(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Who holds a locked file: its process lives, since the lock ends with it.
+fn holder_of(file: &mut std::fs::File) -> Held {
+    let mut text = Vec::new();
+    // A note that cannot be read is no reason not to say that it is locked.
+    let holder = file.read_to_end(&mut text).ok().and_then(|_| serde_json::from_slice::<Holder>(&text).ok());
+    Held::by(holder.as_ref(), Liveness::Alive)
+}
+
+/// No state is larger, and a wrong file is not read into memory as a whole. The whole platform's has 300 KB.
+const LARGEST: u64 = 256 << 20;
+
+/// A file's contents, if there is one.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match fs_err::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is far too large for a state"));
+    }
+    Ok(Some(bytes))
+}
+
+/// Replaces a file, mode 0600; what stood there stays until the new contents are on disk.
+pub(crate) fn write_atomically(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Temporary files are made with mode 0600.
     let mut file = tempfile::Builder::new().prefix(".state-").tempfile_in(folder)?;
     file.write_all(bytes)?;
@@ -123,6 +179,14 @@ fn write_atomically(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> 
     file.persist(path)?;
     // The rename itself is on disk only when the folder is.
     fs_err::File::open(folder)?.sync_all()
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }
 
 fn sibling(path: &Path, extension: &str) -> PathBuf {
@@ -177,21 +241,47 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::new(folder.path().join("state.json"));
         now(store.save(b"one")).unwrap();
-        let _lock = store.lock("me").unwrap();
+        let _lock = store.try_lock(&holder(7)).unwrap();
         for file in fs_err::read_dir(folder.path()).unwrap() {
             let file = file.unwrap();
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
         }
     }
 
+    fn holder(pid: u32) -> Holder {
+        Holder { pid, ..Holder::this_process("bootstrap", "noon") }
+    }
+
     #[test]
-    fn a_second_lock_names_the_holder() {
+    fn a_second_lock_names_the_holder_and_since_when() {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::new(folder.path().join("state.json"));
-        let lock = store.lock("process 7, since noon").unwrap();
-        let error = store.lock("process 8").unwrap_err();
-        assert!(error.to_string().contains("process 7, since noon"), "{error}");
+        assert_eq!(now(store.held()).unwrap(), None);
+        let lock = now(store.lock(&holder(7), &|_| {})).unwrap();
+        assert!(lock.lease().holds());
+        let error = now(store.lock(&holder(8), &|_| {})).unwrap_err();
+        assert!(error.to_string().contains("`bedplate bootstrap` (process 7) since noon"), "{error}");
+        let held = now(store.held()).unwrap().unwrap();
+        assert_eq!((held.by, held.liveness), (holder(7).to_string(), Liveness::Alive));
+        assert!(matches!(now(store.unlock()), Err(StoreError::Locked { .. })), "a living process keeps its lock");
         drop(lock);
-        store.lock("process 8").unwrap();
+        assert_eq!(now(store.held()).unwrap(), None);
+        now(store.unlock()).unwrap();
+        now(store.lock(&holder(8), &|_| {})).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path().join("state.json"));
+        now(store.save(b"one")).unwrap();
+        // The backup cannot be written: nothing is.
+        let again = FileStore::new(store.path());
+        fs_err::create_dir(again.backup_path()).unwrap();
+        let error = now(again.save(b"two")).unwrap_err();
+        assert!(matches!(error, StoreError::Io { what: "save", .. }), "{error}");
+        assert_eq!(now(store.load()).unwrap().unwrap(), b"one");
+        let left: Vec<_> = fs_err::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(left.len(), 2, "no temporary file is left: {left:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The state as bytes: JSON with a version and a checksum.
+//! Files as bytes: JSON with a version and a checksum. The state is one; a saved plan is another.
 
 use crate::State;
 use serde_json::Value as Json;
@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 
 const CHECKSUM: &str = "checksum";
 
-/// Bytes that are no state of this version.
+/// Bytes that are no file of this version.
 #[derive(Debug, thiserror::Error)]
 pub enum FormatError {
-    /// Not JSON, or not a state.
+    /// Not JSON, or something else.
     #[error("it is damaged: {0}")]
     Damaged(String),
     /// The checksum differs from the contents.
@@ -27,7 +27,20 @@ pub enum FormatError {
 
 /// The state as pretty JSON with its checksum.
 pub fn write(state: &State) -> Vec<u8> {
-    let mut json = serde_json::to_value(state).expect("a state is plain data with text keys");
+    seal(serde_json::to_value(state).expect("a state is plain data with text keys"))
+}
+
+/// Reads a state.
+///
+/// # Errors
+/// When the bytes are damaged, were edited, or come from a newer version.
+pub fn parse(bytes: &[u8]) -> Result<State, FormatError> {
+    let json = unseal(bytes, "version", State::VERSION)?;
+    serde_json::from_value(json).map_err(|error| FormatError::Damaged(error.to_string()))
+}
+
+/// An object as pretty JSON with a checksum of its contents.
+pub fn seal(mut json: Json) -> Vec<u8> {
     let sum = checksum(&json);
     if let Json::Object(map) = &mut json {
         map.insert(CHECKSUM.to_owned(), Json::String(sum));
@@ -37,27 +50,23 @@ pub fn write(state: &State) -> Vec<u8> {
     bytes
 }
 
-/// Reads a state.
+/// Reads what [`seal`] wrote. The field `version` has the format's version, at most `newest`.
 ///
 /// # Errors
 /// When the bytes are damaged, were edited, or come from a newer version. The version is looked at first, so that a
 /// newer file is not called damaged.
-pub fn parse(bytes: &[u8]) -> Result<State, FormatError> {
-    let damaged = |error: serde_json::Error| FormatError::Damaged(error.to_string());
-    let mut json: Json = serde_json::from_slice(bytes).map_err(damaged)?;
-    let version = json.get("version").and_then(Json::as_u64);
-    match version {
-        None => return Err(FormatError::Damaged("it has no version".to_owned())),
-        Some(found) if found > u64::from(State::VERSION) => {
-            return Err(FormatError::Newer { found, known: State::VERSION });
-        }
+pub fn unseal(bytes: &[u8], version: &str, newest: u32) -> Result<Json, FormatError> {
+    let mut json: Json = serde_json::from_slice(bytes).map_err(|error| FormatError::Damaged(error.to_string()))?;
+    match json.get(version).and_then(Json::as_u64) {
+        None => return Err(FormatError::Damaged(format!("it has no {version}"))),
+        Some(found) if found > u64::from(newest) => return Err(FormatError::Newer { found, known: newest }),
         Some(_) => {}
     }
     let sum = json.as_object_mut().and_then(|map| map.remove(CHECKSUM));
     if sum != Some(Json::String(checksum(&json))) {
         return Err(FormatError::Changed);
     }
-    serde_json::from_value(json).map_err(damaged)
+    Ok(json)
 }
 
 /// Over the compact form: white space does not matter, and keys are sorted.

@@ -4,12 +4,18 @@
 //! anywhere goes on where it stopped. Ownership can always be read from AWS, so the file is a cache: losing it loses no
 //! resource. No secret is in it: specifications and outputs hold none.
 
+mod fallback;
 mod file;
 mod format;
+mod holder;
+mod lock;
 mod state;
 mod store;
 
-pub use file::{FileStore, Lock};
-pub use format::{FormatError, parse, write};
+pub use fallback::Fallback;
+pub use file::FileStore;
+pub use format::{FormatError, parse, seal, unseal, write};
+pub use holder::{Holder, Liveness, Process};
+pub use lock::{Held, Lease, Lock, Moment};
 pub use state::{Deposed, Intent, Resource, State, Status};
-pub use store::{MemoryStore, Store, StoreError};
+pub use store::{MemoryStore, SharedStore, Store, StoreError, Tell};

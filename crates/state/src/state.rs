@@ -209,6 +209,33 @@ impl State {
         });
     }
 
+    /// Moves what stands at one address to another that is free, with all its generations. The tags of the resource name
+    /// the old address until they are set anew.
+    pub fn rename(&mut self, from: &Address, to: &Address) {
+        let Some(resource) = self.resources.remove(from) else { return };
+        for (address, last) in [(from, resource.generation), (to, resource.generation)] {
+            let used = self.generations.entry(address.clone()).or_default();
+            *used = last.max(*used);
+        }
+        self.resources.insert(to.clone(), resource);
+        for resource in self.resources.values_mut() {
+            let older = resource.deposed.iter_mut().map(|old| &mut old.depends_on);
+            for depends_on in older.chain([&mut resource.depends_on]) {
+                if depends_on.remove(from) {
+                    depends_on.insert(to.clone());
+                }
+            }
+        }
+    }
+
+    /// Forgets what stands at an address, with all its generations. It stays in AWS.
+    pub fn forget(&mut self, address: &Address) {
+        if let Some(resource) = self.resources.remove(address) {
+            let used = self.generations.entry(address.clone()).or_default();
+            *used = resource.generation.max(*used);
+        }
+    }
+
     /// Before the first call that changes a resource.
     ///
     /// The recorded dependencies are the union of the old and the new ones until the change is done: until then it may
@@ -355,6 +382,30 @@ mod tests {
         assert_eq!((resource.generation, &resource.id), (3, &Some(Id::new("new"))));
         assert_eq!(resource.deposed[0].id, Id::new("old"));
         assert_eq!(state.next_generation(&address()), 4);
+    }
+
+    #[test]
+    fn what_moves_takes_its_dependents_along() {
+        let (other, place) = (Address::new("a/c").unwrap(), Address::new("a/d").unwrap());
+        let mut state = state();
+        state.begin_create(&address(), intent(3));
+        let depends_on = BTreeSet::from([address()]);
+        state.begin_create(&other, Intent { depends_on, ..intent(0) });
+        state.rename(&address(), &place);
+        assert_eq!(state.resources[&place].generation, 3);
+        assert_eq!(state.resources[&other].depends_on, [place.clone()].into());
+        assert!(!state.resources.contains_key(&address()));
+        // The tokens of the old address are spent.
+        assert_eq!((state.next_generation(&address()), state.next_generation(&place)), (4, 4));
+    }
+
+    #[test]
+    fn what_is_forgotten_has_used_its_generation() {
+        let mut state = state();
+        state.begin_create(&address(), intent(2));
+        state.forget(&address());
+        assert!(state.resources.is_empty());
+        assert_eq!(state.next_generation(&address()), 3);
     }
 
     #[test]

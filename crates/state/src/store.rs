@@ -1,8 +1,12 @@
 //! Where the bytes of a state are kept.
 
-use crate::FormatError;
+use crate::{FormatError, Held, Holder, Lock};
 use bedplate_model::Boxed;
-use std::sync::{Mutex, PoisonError};
+use std::{
+    error::Error,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 /// A place for the bytes of one state. A save replaces them as a whole or not at all.
 pub trait Store: Send + Sync {
@@ -15,6 +19,29 @@ pub trait Store: Send + Sync {
     /// Replaces the bytes and returns when they would survive a power failure.
     fn save<'a>(&'a self, bytes: &'a [u8]) -> Boxed<'a, Result<(), StoreError>>;
 }
+
+/// A store that several processes may want at once: one of them at a time changes it.
+pub trait SharedStore: Store {
+    /// Takes the lock. `tell` gets what a person should know when it takes longer.
+    fn lock<'a>(&'a self, holder: &'a Holder, tell: Tell<'a>) -> Boxed<'a, Result<Lock, StoreError>>;
+
+    /// Who holds the lock.
+    fn held(&self) -> Boxed<'_, Result<Option<Held>, StoreError>>;
+
+    /// Takes the lock away from whoever holds it.
+    fn unlock(&self) -> Boxed<'_, Result<(), StoreError>>;
+
+    /// How a person gets the state of before back.
+    fn way_back(&self) -> String;
+
+    /// What a person should know of the bytes that were loaded, when they are others than those at the place.
+    fn remark(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Gets a line for a person.
+pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);
 
 /// A state that cannot be read, saved or locked.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +56,17 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The place is far away, and a call failed.
+    #[error("cannot {what} the state at {place}")]
+    Remote {
+        /// `read`, `save`, `lock`.
+        what: &'static str,
+        /// The place.
+        place: String,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
     },
     /// The bytes are no state.
     #[error("the state at {place} was not read: {problem}. Nothing was touched. {way_back}")]
@@ -47,6 +85,39 @@ pub enum StoreError {
         place: String,
         /// Who holds the lock and since when.
         holder: String,
+    },
+    /// The lock was lost: another process may work on the state by now.
+    #[error("the lock on the state at {place} was lost, so it was not written: another process may have taken it over")]
+    LockLost {
+        /// The place.
+        place: String,
+    },
+    /// Somebody else wrote it since it was read.
+    #[error("the state at {place} was written by somebody else since it was read; theirs was not overwritten")]
+    Moved {
+        /// The place.
+        place: String,
+    },
+    /// The place is not fit to keep a state.
+    #[error("no state is kept at {place}: {problem}. {remedy}")]
+    Unfit {
+        /// The place.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// It could not be saved at its place, and is kept nearby.
+    #[error("the state is kept in {} for now; the next run takes it from there to {place}", .kept.display())]
+    Kept {
+        /// The place.
+        place: String,
+        /// The file.
+        kept: PathBuf,
+        /// Why it could not be saved.
+        #[source]
+        source: Box<StoreError>,
     },
 }
 

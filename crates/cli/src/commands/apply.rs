@@ -13,15 +13,12 @@ use anyhow::{Context, Result};
 use bedplate_engine::{Engine, Journal};
 use bedplate_model::Json;
 use bedplate_plan::{Options, Plan};
-use bedplate_state::State;
-use std::{fs::File, path::Path, sync::Arc};
+use bedplate_state::{Lease, State};
+use std::{fs::File, path::Path, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) -> Result<Exit> {
-    let local = session::Local::open(globals).await?;
-    // Before AWS is asked, so that what is planned is still true when it is done.
-    let _lock = local.lock("apply")?;
-    let mut session = Session::connect(globals, session::Local::open(globals).await?).await?;
+    let mut session = Session::open_locked(globals, "apply").await?;
     organization::check(&session).await?;
     preflight::warn_private(&session, printer);
     let plan = match &args.file {
@@ -44,8 +41,8 @@ fn saved_plan(path: &Path, session: &mut Session) -> Result<Plan> {
         Refused::new(format!("{} {what}", path.display()), "make a new plan with `bedplate plan --out FILE`")
     };
     let text = fs_err::read(path).map_err(|error| refused(format!("cannot be read: {error}")))?;
-    let SavedPlan { plan, choices } =
-        serde_json::from_slice(&text).map_err(|error| refused(format!("is no plan of this version: {error}")))?;
+    let SavedPlan { plan, choices, .. } =
+        SavedPlan::read(&text).map_err(|problem| refused(format!("was not read: {problem}; nothing was touched")))?;
     if plan.format != Plan::FORMAT || &plan.stack != session.graph.stack() {
         return Err(refused(format!("is a plan of {} in format {}", plan.stack, plan.format)));
     }
@@ -90,18 +87,24 @@ pub(crate) async fn carry_out(
     }
 
     let started = std::time::Instant::now();
-    let journal = Journal::new(session.state.clone(), &session.local.store);
+    let journal = Journal::new(session.state.clone(), session.local.store.as_ref());
     // The choices are on disk before the first resource that follows from them.
     journal.record(|_| {}).await?;
     let progress = Arc::new(Progress::new(*printer, plan, &session.kinds));
     let cancel = CancellationToken::new();
-    let signals = tokio::spawn(watch_signals(cancel.clone(), Arc::clone(&progress)));
+    let mut watchers = tokio::task::JoinSet::new();
+    watchers.spawn(watch_signals(cancel.clone(), Arc::clone(&progress)));
+    if let Some(lease) = session.local.lease() {
+        watchers.spawn(watch_lease(Arc::clone(lease), cancel.clone(), Arc::clone(&progress)));
+    }
     let log = RunLog::new(&*progress, log_file(session, command, printer), command, plan, &session.kinds);
     let engine = Engine::new(&session.kinds, &session.aws, &journal, &log, cancel);
     let outcome = engine.walk(plan).await;
-    signals.abort();
-    progress.close();
     drop(engine);
+    // What the last save left out; where it is kept was said before, if it cannot be saved now either.
+    let saved = journal.flush().await.is_ok();
+    watchers.shutdown().await;
+    progress.close();
     let lines = log.close(outcome.failed.is_empty(), outcome.interrupted);
     let state = journal.into_state();
     let elapsed = started.elapsed();
@@ -109,13 +112,15 @@ pub(crate) async fn carry_out(
         let outputs = session.outputs(&state);
         printer.document(&outcome_json(&outcome, elapsed, &session.aws.ledger, &outputs));
     } else {
-        show_outcome(printer, &outcome, elapsed);
+        show_outcome(printer, &outcome, elapsed, saved);
         if let Some(time) = Timeline::new(&lines).ok().as_ref().and_then(where_time_went) {
             printer.note(&time);
         }
         show_calls(session, printer);
     }
+    let locked = session.local.lease().is_none_or(|lease| lease.holds());
     let exit = match (outcome.interrupted, outcome.failed.is_empty()) {
+        _ if !saved || !locked => Exit::Failed,
         (true, _) => Exit::Interrupted,
         (false, true) => Exit::Done,
         (false, false) => Exit::Failed,
@@ -137,7 +142,7 @@ fn log_file(session: &Session, command: &str, printer: &Printer) -> Option<File>
 async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Result<(Exit, State)> {
     let mut state = session.state.clone();
     if !plan.outputs.is_empty() {
-        let journal = Journal::new(state, &session.local.store);
+        let journal = Journal::new(state, session.local.store.as_ref());
         let record = |state: &mut State| {
             plan.outputs.iter().for_each(|(address, outputs)| state.tells(address, outputs.clone()));
         };
@@ -187,6 +192,16 @@ async fn watch_signals(cancel: CancellationToken, progress: Arc<Progress>) {
     }
 }
 
+/// Begins nothing more once another run may have taken the lock over.
+async fn watch_lease(lease: Arc<Lease>, cancel: CancellationToken, progress: Arc<Progress>) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
+    while lease.holds() {
+        ticks.tick().await;
+    }
+    progress.say("warning: the lock on the state could not be kept: nothing new is started, what is under way is recorded");
+    cancel.cancel();
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the second signal leaves at once; the state on disk is complete at any instant"
@@ -201,9 +216,21 @@ async fn signal() -> Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        // Who started this with `nohup` wants it to outlive the terminal.
+        let mut closed = match hangup_ignored() {
+            true => None,
+            false => Some(signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?),
+        };
+        let closed = async {
+            match &mut closed {
+                Some(closed) => closed.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            _ = closed => {}
         }
         Ok(())
     }
@@ -211,4 +238,13 @@ async fn signal() -> Result<()> {
     {
         tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
     }
+}
+
+/// Whether this process was started to ignore the end of its terminal. Elsewhere than on Linux, it is taken for not so.
+#[cfg(unix)]
+fn hangup_ignored() -> bool {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // Bit 0 is signal 1, SIGHUP (man 5 proc_pid_status).
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

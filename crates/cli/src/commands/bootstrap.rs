@@ -5,14 +5,13 @@ use crate::{
     args::{ConsentArgs, Globals},
     exit::Exit,
     render::Printer,
-    session::{Local, Session},
+    session::Session,
 };
 use anyhow::Result;
 use bedplate_plan::Options;
 
 pub(crate) async fn run(globals: &Globals, args: &ConsentArgs, printer: &Printer) -> Result<Exit> {
-    let _lock = Local::open(globals).await?.lock("bootstrap")?;
-    let session = Session::open(globals).await?;
+    let session = Session::open_locked(globals, "bootstrap").await?;
     preflight::check(&session, printer).await?;
     let plan = session.plan(&session.graph, &Options::default()).await?;
     let (exit, state) = apply::carry_out(&session, &plan, "Build this?", args.yes, "bootstrap", printer).await?;

@@ -12,7 +12,7 @@ pub(crate) fn ask(printer: &Printer, question: &str, yes: bool) -> Result<bool> 
     if printer.json || !std::io::stdin().is_terminal() {
         return Err(Refused::new("nobody is there to ask, and --yes is not given", "read the plan, then add --yes"));
     }
-    anstream::eprint!("\n{question} [y/N] ");
+    printer.question(question);
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer).context("cannot read the answer")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))

@@ -5,7 +5,7 @@ use crate::{
     args::{DestroyArgs, Globals},
     exit::{Exit, Refused},
     render::Printer,
-    session::{self, Local, Session},
+    session::{self, Session},
 };
 use anyhow::Result;
 use bedplate_aws::s3::Bucket;
@@ -15,8 +15,7 @@ use bedplate_state::State;
 use std::collections::BTreeSet;
 
 pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer) -> Result<Exit> {
-    let _lock = Local::open(globals).await?.lock("destroy")?;
-    let session = Session::open(globals).await?;
+    let session = Session::open_locked(globals, "destroy").await?;
     let chosen = session::targets(&args.targets.targets, &session.graph, &session.state)?;
     let options = Options {
         targets: chosen.map(|chosen| with_dependents(&session.state, chosen)),

@@ -11,12 +11,14 @@ use anyhow::Result;
 use bedplate_plan::{Change, Options, Plan};
 
 pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) -> Result<Exit> {
-    let local = Local::open(globals).await?;
+    let local = match args.repair {
+        true => Local::open_locked(globals, "drift --repair").await?,
+        false => Local::open(globals).await?,
+    };
     if local.saved.is_none() {
         return Err(Refused::new("nothing was applied yet, so nothing can have drifted", "run `bedplate bootstrap`"));
     }
-    let _lock = if args.repair { Some(local.lock("drift --repair")?) } else { None };
-    let session = Session::open(globals).await?;
+    let session = Session::connect(globals, local).await?;
     let mut plan = session.plan(&session.graph, &Options::default()).await?;
     plan.changes.retain(drifted);
     plan.refusals.retain(|refusal| plan.changes.iter().any(|change| change.address == refusal.address));

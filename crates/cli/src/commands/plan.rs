@@ -8,18 +8,36 @@ use crate::{
     render::{Printer, plan_json, show_plan, warn_unseen},
     session::{self, Session},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bedplate_model::Json;
 use bedplate_plan::{Observations, Options, Plan, make};
+use bedplate_state::{FormatError, seal, unseal};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A plan on disk, with the choices it was made from.
-#[derive(Debug, Serialize, Deserialize)]
+/// A plan on disk, with the choices it was made from, under a checksum: what it removes is exactly what was planned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SavedPlan {
+    format: u32,
     pub(crate) plan: Plan,
     pub(crate) choices: BTreeMap<String, Json>,
+}
+
+impl SavedPlan {
+    fn new(plan: Plan, choices: BTreeMap<String, Json>) -> Self {
+        Self { format: Plan::FORMAT, plan, choices }
+    }
+
+    fn write(&self) -> Vec<u8> {
+        seal(serde_json::to_value(self).expect("a plan is plain data with text keys"))
+    }
+
+    /// Reads what [`SavedPlan::write`] wrote.
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, FormatError> {
+        let json = unseal(bytes, "format", Plan::FORMAT)?;
+        serde_json::from_value(json).map_err(|error| FormatError::Damaged(error.to_string()))
+    }
 }
 
 pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -> Result<Exit> {
@@ -41,9 +59,8 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
     preflight::warn_private(&session, printer);
     warn_unseen(printer, &plan);
     if let Some(path) = &args.out {
-        let saved = SavedPlan { choices: session.state.choices.clone(), plan: plan.clone() };
-        let text = serde_json::to_vec_pretty(&saved).context("cannot write the plan as JSON")?;
-        fs_err::write(path, text)?;
+        let saved = SavedPlan::new(plan.clone(), session.state.choices.clone());
+        fs_err::write(path, saved.write())?;
         printer.note(&format!("Saved; `bedplate apply {}` carries it out.", path.display()));
     }
     if let Some(refusal) = plan.refusals.first() {
@@ -51,4 +68,97 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
         return Err(Refused::new("this plan cannot be applied", refusal.hint.clone()));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bedplate_model::{Address, Id, StackId};
+    use bedplate_plan::{Action, Change, Removal};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn sample() -> SavedPlan {
+        let removal = |generation: u32, id: &str| Removal {
+            generation,
+            id: Some(Id::new(id)),
+            depends_on: BTreeSet::from([Address::new("network/vpc").unwrap()]),
+            unprotect: false,
+            discard: false,
+            first: false,
+            goes_with: None,
+        };
+        let change = Change {
+            address: Address::new("network/subnet/app-a").unwrap(),
+            kind: "ec2.subnet".to_owned(),
+            action: Action::Delete,
+            reason: "no longer in the configuration".to_owned(),
+            fields: Vec::new(),
+            make: None,
+            removals: vec![removal(0, "subnet-0ab"), removal(1, "subnet-0cd")],
+        };
+        let plan = Plan {
+            format: Plan::FORMAT,
+            stack: StackId::new("fintechglobal-production"),
+            lineage: "0b8f2c1e-5a70-4f7e-9d3f-2f6f0d0c9a11".to_owned(),
+            serial: 42,
+            changes: vec![change],
+            unchanged: 7,
+            outputs: BTreeMap::new(),
+            refusals: Vec::new(),
+            unseen: BTreeMap::new(),
+        };
+        SavedPlan::new(plan, BTreeMap::from([("zones".to_owned(), serde_json::json!(["use1-az1"]))]))
+    }
+
+    #[test]
+    fn a_plan_survives_its_file_and_no_truncation_or_flipped_bit_goes_unnoticed() {
+        let (plan, bytes) = (sample(), sample().write());
+        assert_eq!(SavedPlan::read(&bytes).unwrap(), plan);
+        for end in 0..bytes.len() - 1 {
+            assert!(SavedPlan::read(&bytes[..end]).is_err(), "{end} bytes were accepted");
+        }
+        for index in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[index] ^= 1 << bit;
+                if let Ok(read) = SavedPlan::read(&flipped) {
+                    assert_eq!(read, plan, "byte {index} bit {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_newer_plan_is_called_newer() {
+        let text = String::from_utf8(sample().write()).unwrap().replacen("\"format\": 1", "\"format\": 9", 2);
+        assert!(matches!(SavedPlan::read(text.as_bytes()), Err(FormatError::Newer { found: 9, .. })), "{text}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_plan_that_was_changed_by_hand_is_refused_or_says_the_same(
+            changes in prop::collection::vec((any::<prop::sample::Index>(), 0..30usize, prop::collection::vec(any::<u8>(), 0..20)), 1..4)
+        ) {
+            let (plan, mut bytes) = (sample(), sample().write());
+            for (at, length, piece) in changes {
+                let start = at.index(bytes.len());
+                let end = (start + length).min(bytes.len());
+                bytes.splice(start..end, piece);
+                if bytes.is_empty() {
+                    break;
+                }
+            }
+            if let Ok(read) = SavedPlan::read(&bytes) {
+                prop_assert_eq!(read, plan);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(SavedPlan::read(&bytes).is_err());
+        }
+    }
 }

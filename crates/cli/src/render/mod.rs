@@ -13,6 +13,10 @@ pub(crate) use progress::Progress;
 use crate::args::Globals;
 use bedplate_model::Json;
 use owo_colors::OwoColorize;
+use std::{
+    io::{ErrorKind, Write},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 /// Prints results on stdout and everything else on stderr.
 #[derive(Clone, Copy, Debug)]
@@ -29,40 +33,45 @@ impl Printer {
 
     /// A line of the result.
     pub(crate) fn result(&self, text: &str) {
-        anstream::println!("{text}");
+        to_stdout(text);
     }
 
     /// The one document of `--json`.
     pub(crate) fn document(&self, json: &Json) {
-        anstream::println!("{json:#}");
+        to_stdout(&format!("{json:#}"));
     }
 
     /// What is going on.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet && !self.json {
-            anstream::eprintln!("{text}");
+            to_stderr(text);
         }
     }
 
     /// Something that may go wrong later.
     pub(crate) fn warning(&self, text: &str) {
         if self.json {
-            anstream::eprintln!("{}", serde_json::json!({"event": "warning", "message": text}));
+            to_stderr(&serde_json::json!({"event": "warning", "message": text}).to_string());
         } else {
-            anstream::eprintln!("{} {text}", "warning:".yellow().bold());
+            to_stderr(&format!("{} {text}", "warning:".yellow().bold()));
         }
     }
 
     /// What went wrong and what to do.
     pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
         if self.json {
-            anstream::eprintln!("{}", serde_json::json!({"event": "error", "message": message, "hint": hint}));
+            to_stderr(&serde_json::json!({"event": "error", "message": message, "hint": hint}).to_string());
             return;
         }
-        anstream::eprintln!("{} {message}", "error:".red().bold());
+        to_stderr(&format!("{} {message}", "error:".red().bold()));
         if let Some(hint) = hint {
-            anstream::eprintln!(" {} {hint}", "next:".cyan().bold());
+            to_stderr(&format!(" {} {hint}", "next:".cyan().bold()));
         }
+    }
+
+    /// Asks something; the answer comes from elsewhere.
+    pub(crate) fn question(&self, text: &str) {
+        _ = write!(anstream::stderr(), "\n{text} [y/N] ");
     }
 
     /// An error that is already drawn.
@@ -70,9 +79,33 @@ impl Printer {
         if self.json {
             self.error(plain, None);
         } else {
-            anstream::eprintln!("{colored}");
+            to_stderr(colored);
         }
     }
+}
+
+/// Nobody reads on, or the terminal is gone: a run under way goes on all the same, as its record is the state.
+fn to_stderr(text: &str) {
+    _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Results that cannot be written are an error, except where the reader has read enough.
+fn to_stdout(text: &str) {
+    let mut stdout = anstream::stdout();
+    if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+        && !UNWRITTEN.swap(true, Relaxed)
+    {
+        to_stderr(&format!("{} cannot write the result: {error}", "error:".red().bold()));
+    }
+}
+
+/// Whether a result could not be written.
+static UNWRITTEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether all results were written, as far as anybody wanted them.
+pub(crate) fn all_written() -> bool {
+    !UNWRITTEN.load(Relaxed)
 }
 
 /// A duration as people say it: `0.4 s`, `12 s`, `3 min 20 s`.

@@ -1,7 +1,7 @@
 //! What came of a run.
 
 use super::{Printer, count, plan::action_word, spoken};
-use crate::advice::call_hint;
+use crate::{advice::call_hint, exit::store_hint};
 use bedplate_aws::Ledger;
 use bedplate_engine::{EffectError, Failure, Outcome};
 use bedplate_model::Json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
 /// Says what was done, what failed and why, what was not tried, and how to go on.
-pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Duration) {
+pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Duration, saved: bool) {
     let done = count(outcome.done.len(), "change");
     if outcome.failed.is_empty() && !outcome.interrupted {
         printer.note(&format!("\n{} {done} in {}.", "Done:".green().bold(), spoken(elapsed)));
@@ -32,8 +32,12 @@ pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Durati
         }
     }
     let why = if outcome.interrupted { "Interrupted" } else { "Incomplete" };
+    let state = match saved {
+        true => "The state is saved; the same command goes on from here.",
+        false => "The state is not saved; the same command goes on from what is, and finds the rest in AWS.",
+    };
     printer.note(&format!(
-        "\n{} after {}: {done} done, {} failed, {} not tried. The state is saved; the same command goes on from here.",
+        "\n{} after {}: {done} done, {} failed, {} not tried. {state}",
         why.red().bold(),
         spoken(elapsed),
         outcome.failed.len(),
@@ -42,12 +46,16 @@ pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Durati
 }
 
 fn explain(failure: &Failure) -> (String, String) {
-    let message = failure.error.to_string();
+    let mut message = failure.error.to_string();
+    // A transparent error shows its first line only; what is below says why.
+    let mut cause = std::error::Error::source(&failure.error);
+    while let Some(source) = cause {
+        message = format!("{message}: {source}");
+        cause = source.source();
+    }
     let hint = match &failure.error {
         EffectError::Call(error) => call_hint(error),
-        EffectError::Store(_) => {
-            "make room or give write access to the state's folder, then run the same command again".to_owned()
-        }
+        EffectError::Store(error) => store_hint(error),
         EffectError::Foreign { id } => format!(
             "choose another name in the configuration, or remove {id} if nobody needs it, then run the same command again"
         ),

@@ -7,5 +7,6 @@ mod config;
 mod contained;
 mod crash;
 mod properties;
+mod recover;
 mod recovery;
 mod walking;

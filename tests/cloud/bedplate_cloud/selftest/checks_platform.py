@@ -135,6 +135,24 @@ def bucket_new(cloud: Cloud) -> None:
     fails("NoSuchPublicAccessBlockConfiguration", lambda: s3.get_public_access_block(Bucket=name))
 
 
+@row("object-conditions")
+def object_conditions(cloud: Cloud) -> None:
+    s3, name = cloud.client("s3"), make_bucket(cloud)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    put = lambda body, **condition: s3.put_object(Bucket=name, Key="state", Body=body, **condition)
+    fails("NoSuchKey", lambda: put(b"0", IfMatch='"d41d8cd98f00b204e9800998ecf8427e"'))
+    first = put(b"1", IfNoneMatch="*")["ETag"]
+    fails("PreconditionFailed", lambda: put(b"2", IfNoneMatch="*"))
+    second = put(b"2", IfMatch=first)["ETag"]
+    fails("PreconditionFailed", lambda: put(b"3", IfMatch=first))
+    answer = s3.get_object(Bucket=name, Key="state")
+    assert (answer["Body"].read(), answer["ETag"]) == (b"2", second)
+    assert len(s3.list_object_versions(Bucket=name)["Versions"]) == 2
+    # What is deleted is not there, whatever versions are left.
+    s3.delete_object(Bucket=name, Key="state")
+    put(b"4", IfNoneMatch="*")
+
+
 @row("bucket-lifecycle")
 def bucket_lifecycle(cloud: Cloud) -> None:
     s3, name, target = cloud.client("s3"), make_bucket(cloud), make_bucket(cloud)

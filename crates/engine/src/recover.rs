@@ -1,0 +1,331 @@
+//! Rebuilds the state from what exists. Changes nothing.
+
+use crate::{Kinds, SurveyError};
+use bedplate_model::{Address, Id, Json, Kind, Owner, Readiness, Seen, StackId, Tags, Which, is_known, resolve, token};
+use bedplate_plan::{Graph, Observations};
+use bedplate_state::{Deposed, Resource, State, Status};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A resource whose tags say that it is the stack's.
+#[derive(Clone, Debug)]
+pub struct Owned {
+    /// Its type.
+    pub kind: &'static str,
+    /// Where its tags say it stands.
+    pub owner: Owner,
+    /// What AWS says of it.
+    pub seen: Seen,
+}
+
+/// What has the name of a declared resource and is not the stack's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// The declared resource.
+    pub address: Address,
+    /// Its type.
+    pub kind: String,
+    /// What AWS calls the other one.
+    pub id: Id,
+}
+
+/// A state and what it was made from.
+#[derive(Debug)]
+pub struct Recovered {
+    /// The state. Its serial is that of the state that was given.
+    pub state: State,
+    /// What was found and not known before, or known otherwise.
+    pub found: Vec<Address>,
+    /// What the stack owns and the configuration does not declare.
+    pub undeclared: Vec<Address>,
+    /// What is not the stack's. It is not in the state.
+    pub foreign: Vec<Foreign>,
+}
+
+/// Searches all types by the stack's ownership tags.
+///
+/// # Errors
+/// When a read fails.
+pub async fn owned<C>(kinds: &Kinds<C>, cloud: &C, stack: &StackId) -> Result<Vec<Owned>, SurveyError> {
+    // Where a type has no tags of its own, it shows those of what it hangs on.
+    let mut reads: FuturesUnordered<_> =
+        kinds.iter().filter(|kind| kind.tagged()).map(|kind| search(kind, cloud, stack)).collect();
+    let mut all = Vec::new();
+    while let Some(found) = reads.next().await {
+        all.extend(found?);
+    }
+    all.sort_by(|a, b| {
+        (&a.owner.address, a.owner.generation, &a.seen.id).cmp(&(&b.owner.address, b.owner.generation, &b.seen.id))
+    });
+    Ok(all)
+}
+
+async fn search<C>(kind: &'static dyn Kind<C>, cloud: &C, stack: &StackId) -> Result<Vec<Owned>, SurveyError> {
+    let failed = |source| SurveyError::Call { kind: kind.name(), source };
+    let found = kind.read(cloud, Which::Owned(stack)).await.map_err(failed)?;
+    let owned = found.into_iter().filter(|seen| seen.readiness != Readiness::Gone).filter_map(|seen| {
+        let owner = Owner::from_tags(seen.tags.as_ref()?)?;
+        (&owner.stack == stack).then(|| Owned { kind: kind.name(), owner, seen })
+    });
+    Ok(owned.collect())
+}
+
+/// Brings `state` up to what exists: what `owned` shows by its tags, and what a survey finds by the names of the declared
+/// graph. What the state knows already stays as it is recorded.
+///
+/// # Errors
+/// When a read fails.
+pub async fn recover<C>(
+    kinds: &Kinds<C>,
+    cloud: &C,
+    graph: &Graph,
+    state: &State,
+    owned: &[Owned],
+) -> Result<Recovered, SurveyError> {
+    let mut recovery = Recovery { graph, state: state.clone(), seen: BTreeMap::new() };
+    // What was moved to another address carries the old one in its tags until the next apply.
+    let moved = |piece: &&Owned| {
+        let mut records = state.resources.iter();
+        records.any(|(address, it)| {
+            *address != piece.owner.address && it.kind == piece.kind && it.id.as_ref() == Some(&piece.seen.id)
+        })
+    };
+    let pieces: Vec<&Owned> = owned.iter().filter(|piece| !moved(piece)).collect();
+    for pieces in pieces.chunk_by(|a, b| a.owner.address == b.owner.address) {
+        recovery.take_owned(pieces);
+    }
+    // By their names, with the outputs of what was found so far. What is found may name others.
+    let observations = crate::survey(kinds, cloud, graph, &recovery.state).await?;
+    recovery.take_observed(&observations);
+    recovery.complete(kinds)?;
+
+    let Recovery { state: recovered, seen, .. } = recovery;
+    let foreign = graph.iter().filter_map(|(address, node)| {
+        let rival = observations.found.get(address)?.rival.as_ref()?;
+        let known = recovered.resources.contains_key(address);
+        (!known).then(|| Foreign { address: address.clone(), kind: node.kind.to_owned(), id: rival.id.clone() })
+    });
+    let undeclared = recovered.resources.keys().filter(|address| graph.get(address).is_none()).cloned();
+    Ok(Recovered {
+        found: seen.into_keys().collect(),
+        undeclared: undeclared.collect(),
+        foreign: foreign.collect(),
+        state: recovered,
+    })
+}
+
+struct Recovery<'a> {
+    graph: &'a Graph,
+    state: State,
+    /// What AWS said of everything that is new in the state.
+    seen: BTreeMap<Address, Seen>,
+}
+
+impl Recovery<'_> {
+    /// Takes what the tags say stands at one address, the newest generation last.
+    fn take_owned(&mut self, pieces: &[&Owned]) {
+        let Some((newest, older)) = pieces.split_last() else { return };
+        let address = &newest.owner.address;
+        let mut deposed: Vec<Deposed> =
+            older.iter().map(|piece| deposed(piece.owner.generation, &piece.seen.id)).collect();
+        let recorded = self.state.resources.get(address).cloned();
+        if let Some(recorded) = &recorded {
+            deposed.retain(|old| recorded.deposed.iter().all(|known| known.id != old.id));
+            deposed.extend(recorded.deposed.iter().filter(|known| known.id != newest.seen.id).cloned());
+            let same = recorded.generation == newest.owner.generation;
+            match &recorded.id {
+                Some(id) if *id == newest.seen.id => {
+                    if recorded.deposed != deposed {
+                        self.resource(address).deposed = deposed;
+                        self.seen.insert(address.clone(), newest.seen.clone());
+                    }
+                    return;
+                }
+                // What a create call made that was cut off before its answer was saved.
+                None if same => {
+                    let resource = self.resource(address);
+                    resource.id = Some(newest.seen.id.clone());
+                    resource.deposed = deposed;
+                    self.seen.insert(address.clone(), newest.seen.clone());
+                    return;
+                }
+                // It was replaced since.
+                Some(id) if deposed.iter().all(|old| old.id != *id) => {
+                    deposed.push(Deposed {
+                        depends_on: recorded.depends_on.clone(),
+                        ..self::deposed(recorded.generation, id)
+                    });
+                }
+                _ => {}
+            }
+        }
+        deposed.sort_by_key(|old| old.generation);
+        self.insert(address, newest.kind, newest.owner.generation, newest.seen.clone(), deposed);
+    }
+
+    /// Takes what a survey found by name of what is declared and not known yet.
+    fn take_observed(&mut self, observations: &Observations) {
+        for (address, node) in self.graph.iter() {
+            let Some(found) = observations.found.get(address) else { continue };
+            let Some((generation, seen)) = &found.current else { continue };
+            let recorded = self.state.resources.get(address);
+            if seen.readiness == Readiness::Gone || recorded.is_some_and(|recorded| recorded.id.is_some()) {
+                continue;
+            }
+            match recorded {
+                Some(_) => {
+                    self.resource(address).id = Some(seen.id.clone());
+                    self.seen.insert(address.clone(), seen.clone());
+                }
+                None => self.insert(address, node.kind, *generation, seen.clone(), Vec::new()),
+            }
+        }
+    }
+
+    fn resource(&mut self, address: &Address) -> &mut Resource {
+        self.state.resources.get_mut(address).expect("it was looked up")
+    }
+
+    fn insert(&mut self, address: &Address, kind: &str, generation: u32, seen: Seen, deposed: Vec<Deposed>) {
+        let resource = Resource {
+            kind: kind.to_owned(),
+            generation,
+            status: Status::Ready,
+            id: Some(seen.id.clone()),
+            client_token: token(&self.state.stack, address, generation, "create"),
+            spec: seen.spec.clone(),
+            outputs: seen.outputs.clone(),
+            tags: Tags::new(),
+            depends_on: BTreeSet::new(),
+            adopted: true,
+            deposed,
+        };
+        let used = self.state.generations.entry(address.clone()).or_default();
+        *used = generation.max(*used);
+        self.state.resources.insert(address.clone(), resource);
+        self.seen.insert(address.clone(), seen);
+    }
+
+    /// Fills in what AWS does not tell.
+    fn complete<C>(&mut self, kinds: &Kinds<C>) -> Result<(), SurveyError> {
+        let names = Names::of(&self.state);
+        let mut complete = Vec::new();
+        for (address, seen) in &self.seen {
+            let Some(resource) = self.state.resources.get(address) else { continue };
+            if resource.status != Status::Ready {
+                continue; // Its own record says more.
+            }
+            let mut resource = resource.clone();
+            match self.graph.get(address).filter(|node| node.kind == resource.kind) {
+                Some(node) => {
+                    resource.depends_on = node.depends_on.keys().cloned().collect();
+                    let wanted = resolve(&node.draft, &|to, field| self.state.output(to, field).cloned());
+                    let misfit = |source| SurveyError::Misfit { address: address.clone(), source };
+                    let unknown = || SurveyError::UnknownKind { address: address.clone(), kind: resource.kind.clone() };
+                    let kind = kinds.get(&resource.kind).ok_or_else(unknown)?;
+                    resource.spec = completed(&resource.spec, kind.canonical(&wanted).map_err(misfit)?);
+                    // Tags of others stay theirs: what is recorded is what was set by us.
+                    resource.tags = self.graph.tags(address, resource.generation);
+                    if let Some(tags) = seen.tags.as_ref().filter(|_| kind.tagged()) {
+                        resource.tags =
+                            tags.iter().filter(|(key, _)| resource.tags.contains_key(*key)).map(pair).collect();
+                    }
+                }
+                None => {
+                    let tags = seen.tags.iter().flatten();
+                    resource.tags = tags.filter(|(key, _)| key.starts_with("bedplate:")).map(pair).collect();
+                    resource.depends_on = names.referred_to(address, &resource);
+                }
+            }
+            for old in resource.deposed.iter_mut().filter(|old| old.depends_on.is_empty()) {
+                old.depends_on.clone_from(&resource.depends_on);
+            }
+            complete.push((address.clone(), resource));
+        }
+        self.state.resources.extend(complete);
+        break_cycles(&mut self.state, |address| self.graph.get(address).is_none());
+        Ok(())
+    }
+}
+
+fn pair((key, value): (&String, &String)) -> (String, String) {
+    (key.clone(), value.clone())
+}
+
+fn deposed(generation: u32, id: &Id) -> Deposed {
+    Deposed { generation, id: id.clone(), depends_on: BTreeSet::new() }
+}
+
+/// The settings that AWS shows, and those it does not tell as they are wanted: that is how a resource is taken over.
+fn completed(seen: &Json, wanted: Json) -> Json {
+    let (Json::Object(mut all), Json::Object(wanted)) = (seen.clone(), wanted) else { return seen.clone() };
+    for (field, value) in wanted {
+        if is_known(&value) && all.get(&field).is_none_or(Json::is_null) {
+            all.insert(field, value);
+        }
+    }
+    Json::Object(all)
+}
+
+/// What resources are called: ids, ARNs and other outputs.
+struct Names<'a>(BTreeMap<&'a str, &'a Address>);
+
+impl<'a> Names<'a> {
+    fn of(state: &'a State) -> Self {
+        let mut names = BTreeMap::new();
+        for (address, resource) in &state.resources {
+            let outputs = resource.outputs.iter().filter_map(Json::as_object).flat_map(|outputs| outputs.values());
+            let outputs = outputs.filter_map(Json::as_str);
+            for name in outputs.chain(resource.id.as_ref().map(Id::as_str)) {
+                names.entry(name).or_insert(address);
+            }
+        }
+        Self(names)
+    }
+
+    /// What the settings and the id of a resource name.
+    fn referred_to(&self, address: &Address, resource: &Resource) -> BTreeSet<Address> {
+        let mut words = Vec::new();
+        words_of(&resource.spec, &mut words);
+        words.extend(resource.id.as_ref().map(|id| id.split().0));
+        let named = words.into_iter().filter_map(|word| self.0.get(word).copied());
+        named.filter(|other| *other != address).cloned().collect()
+    }
+}
+
+fn words_of<'a>(json: &'a Json, words: &mut Vec<&'a str>) {
+    match json {
+        Json::String(word) => words.push(word),
+        Json::Array(items) => items.iter().for_each(|item| words_of(item, words)),
+        Json::Object(map) => map.iter().for_each(|(key, value)| {
+            words.push(key);
+            words_of(value, words);
+        }),
+        _ => {}
+    }
+}
+
+/// Two resources may name each other, as a key's policy and a role do. One of them has to go first: it may be either.
+fn break_cycles(state: &mut State, guessed: impl Fn(&Address) -> bool) {
+    let addresses: Vec<Address> = state.resources.keys().filter(|address| guessed(address)).cloned().collect();
+    for address in addresses {
+        let depends_on = state.resources[&address].depends_on.clone();
+        let kept = depends_on.into_iter().filter(|to| !reaches(state, to, &address)).collect();
+        if let Some(resource) = state.resources.get_mut(&address) {
+            resource.depends_on = kept;
+        }
+    }
+}
+
+fn reaches(state: &State, from: &Address, to: &Address) -> bool {
+    let (mut open, mut seen) = (vec![from], BTreeSet::new());
+    while let Some(address) = open.pop() {
+        if address == to {
+            return true;
+        }
+        if seen.insert(address) {
+            open.extend(state.resources.get(address).into_iter().flat_map(|resource| &resource.depends_on));
+        }
+    }
+    false
+}
