@@ -159,6 +159,18 @@ impl Project {
         Run::new(args, output)
     }
 
+    /// Runs the program to its end in a shell that does something first: `ulimit -f 8`.
+    pub fn run_after(&self, prelude: &str, args: &[&str]) -> Run {
+        let inner = self.command(args);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")]).arg(inner.get_program()).args(inner.get_args());
+        shell.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.current_dir(self.folder.path());
+        let output = assert_cmd::Command::from_std(shell).timeout(PATIENCE).output();
+        let output = output.unwrap_or_else(|error| panic!("{prelude}; bedplate {args:?}: {error}"));
+        Run::new(args, output)
+    }
+
     /// Starts the program and leaves it running.
     pub fn start(&self, args: &[&str]) -> Running {
         let mut command = self.command(args);

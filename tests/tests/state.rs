@@ -1,6 +1,6 @@
 //! The state: lost, out of date, damaged, moved around.
 
-use bedplate_tests::{Cloud, JsonExt, Project, without_kept};
+use bedplate_tests::{Cloud, JsonExt, Project, counts, without_kept};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -36,7 +36,7 @@ fn a_lost_state_is_rebuilt_from_what_exists() {
     assert_eq!(after["choices"], before["choices"]);
     for (address, known) in before["resources"].as_object().unwrap() {
         let found = &after["resources"][address];
-        for field in ["kind", "id", "generation", "status", "outputs", "depends_on", "tags"] {
+        for field in ["kind", "id", "generation", "status", "spec", "outputs", "depends_on", "tags"] {
             assert_eq!(found[field], known[field], "{field} of {address}");
         }
     }
@@ -212,4 +212,22 @@ fn a_folder_that_cannot_be_written_stops_a_run_before_it_changes_anything() {
     cloud.reset_calls();
     project.run(&["bootstrap", "--yes"]).exits(3).says(&["state", "next:"]);
     assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+}
+
+#[test]
+fn a_disk_that_fills_up_stops_a_run_and_loses_nothing() {
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, NO_CLUSTER);
+    // No file may be longer than some kilobytes; the state soon is.
+    let run = project.run_after("trap '' XFSZ; ulimit -f 80", &["bootstrap", "--yes"]).exits(1);
+    let run = run.says(&["cannot save the state", "The state is not saved", "next:"]);
+    let undisturbed = Cloud::start();
+    Project::network_and_cluster(&undisturbed, NO_CLUSTER).bootstrap();
+    assert_ne!(counts(&cloud.inventory()), counts(&undisturbed.inventory()), "it stopped: {run}");
+    // The file is whole: what it was before it became too long.
+    assert!(!project.run(&["state", "list"]).ok().stdout.is_empty());
+
+    project.bootstrap();
+    project.assert_no_changes();
+    assert_eq!(counts(&cloud.inventory()), counts(&undisturbed.inventory()));
 }

@@ -1,8 +1,10 @@
 //! Rebuilds the state from what exists. Changes nothing.
 
 use crate::{Kinds, SurveyError};
-use bedplate_model::{Address, Id, Json, Kind, Owner, Readiness, Seen, StackId, Tags, Which, is_known, resolve, token};
-use bedplate_plan::{Graph, Observations};
+use bedplate_model::{
+    Address, Id, Json, Kind, Owner, Readiness, RecordError, Schema, Seen, StackId, Tags, Which, resolve, token,
+};
+use bedplate_plan::{Graph, Observations, differences};
 use bedplate_state::{Deposed, Resource, State, Status};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,7 +225,7 @@ impl Recovery<'_> {
                     let misfit = |source| SurveyError::Misfit { address: address.clone(), source };
                     let unknown = || SurveyError::UnknownKind { address: address.clone(), kind: resource.kind.clone() };
                     let kind = kinds.get(&resource.kind).ok_or_else(unknown)?;
-                    resource.spec = completed(&resource.spec, kind.canonical(&wanted).map_err(misfit)?);
+                    resource.spec = last_sent(kind, &wanted, &resource.spec).map_err(misfit)?;
                     // Tags of others stay theirs: what is recorded is what was set by us.
                     resource.tags = self.graph.tags(address, resource.generation);
                     if let Some(tags) = seen.tags.as_ref().filter(|_| kind.tagged()) {
@@ -256,15 +258,15 @@ fn deposed(generation: u32, id: &Id) -> Deposed {
     Deposed { generation, id: id.clone(), depends_on: BTreeSet::new() }
 }
 
-/// The settings that AWS shows, and those it does not tell as they are wanted: that is how a resource is taken over.
-fn completed(seen: &Json, wanted: Json) -> Json {
-    let (Json::Object(mut all), Json::Object(wanted)) = (seen.clone(), wanted) else { return seen.clone() };
-    for (field, value) in wanted {
-        if is_known(&value) && all.get(&field).is_none_or(Json::is_null) {
-            all.insert(field, value);
-        }
+/// The settings as they were sent: as they are wanted where AWS shows nothing else, as AWS shows them where they differ.
+fn last_sent(schema: &dyn Schema, wanted: &Json, seen: &Json) -> Result<Json, RecordError> {
+    let differing: Vec<&str> =
+        differences(schema, wanted, seen, None)?.iter().map(|difference| difference.field.name).collect();
+    let mut sent = seen.clone();
+    if let (Json::Object(sent), Json::Object(wanted)) = (&mut sent, schema.canonical(wanted)?) {
+        sent.extend(wanted.into_iter().filter(|(field, _)| !differing.contains(&field.as_str())));
     }
-    Json::Object(all)
+    Ok(sent)
 }
 
 /// What resources are called: ids, ARNs and other outputs.

@@ -78,9 +78,8 @@ fn refuse(foreign: &[Foreign]) -> Result<()> {
     let Some(first) = foreign.first() else { return Ok(()) };
     Err(Refused::new(
         format!(
-            "{} {} our name and no ownership tag of this stack, so it was left alone and is not in the state: {}",
-            count(named.len(), "resource"),
-            if named.len() == 1 { "has" } else { "have" },
+            "{} our name and no ownership tag of this stack; left alone, and not in the state: {}",
+            if named.len() == 1 { "1 resource has".to_owned() } else { format!("{} resources have", named.len()) },
             named.join(", ")
         ),
         format!(
