@@ -4,7 +4,7 @@ use crate::{Kinds, SurveyError};
 use bedplate_model::{
     Address, Id, Json, Kind, Owner, Readiness, RecordError, Schema, Seen, StackId, Tags, Which, resolve, token,
 };
-use bedplate_plan::{Graph, Observations, differences};
+use bedplate_plan::{Graph, Observations, differences, tag_differences};
 use bedplate_state::{Deposed, Resource, State, Status};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +73,7 @@ async fn search<C>(kind: &'static dyn Kind<C>, cloud: &C, stack: &StackId) -> Re
 }
 
 /// Brings `state` up to what exists: what `owned` shows by its tags, and what a survey finds by the names of the declared
-/// graph. What the state knows already stays as it is recorded.
+/// graph. What the state knows already stays as it is recorded, unless it was changed since into what is declared.
 ///
 /// # Errors
 /// When a read fails.
@@ -100,6 +100,7 @@ pub async fn recover<C>(
     let observations = crate::survey(kinds, cloud, graph, &recovery.state).await?;
     recovery.take_observed(&observations);
     recovery.complete(kinds)?;
+    recovery.catch_up(kinds, &observations)?;
 
     let Recovery { state: recovered, seen, .. } = recovery;
     let foreign = graph.iter().filter_map(|(address, node)| {
@@ -246,6 +247,46 @@ impl Recovery<'_> {
         }
         self.state.resources.extend(complete);
         break_cycles(&mut self.state, |address| self.graph.get(address).is_none());
+        Ok(())
+    }
+
+    /// What was changed since the state was saved, and is as it is wanted by now, is recorded so.
+    fn catch_up<C>(&mut self, kinds: &Kinds<C>, observations: &Observations) -> Result<(), SurveyError> {
+        let graph = self.graph;
+        for (address, node) in graph.iter() {
+            if self.seen.contains_key(address) {
+                continue;
+            }
+            let (Some(recorded), Some(found)) = (self.state.resources.get(address), observations.found.get(address))
+            else {
+                continue;
+            };
+            let (Some((_, seen)), Some(kind)) = (&found.current, kinds.get(node.kind)) else { continue };
+            if recorded.status != Status::Ready || recorded.kind != node.kind || recorded.id.as_ref() != Some(&seen.id)
+            {
+                continue;
+            }
+            let misfit = |source| SurveyError::Misfit { address: address.clone(), source };
+            let wanted = resolve(&node.draft, &|to, field| self.state.output(to, field).cloned());
+            let tags = graph.tags(address, recorded.generation);
+            let retag = seen.tags.as_ref().filter(|_| kind.tagged());
+            let as_wanted = differences(kind, &wanted, &seen.spec, Some(&recorded.spec)).map_err(misfit)?.is_empty()
+                && retag.is_none_or(|seen| tag_differences(&tags, seen, &recorded.tags).is_empty());
+            if !as_wanted {
+                continue;
+            }
+            let current = Resource {
+                spec: kind.canonical(&wanted).map_err(misfit)?,
+                outputs: seen.outputs.clone().or_else(|| recorded.outputs.clone()),
+                tags,
+                depends_on: node.depends_on.keys().cloned().collect(),
+                ..recorded.clone()
+            };
+            if current != *recorded {
+                self.seen.insert(address.clone(), seen.clone());
+                self.state.resources.insert(address.clone(), current);
+            }
+        }
         Ok(())
     }
 }
