@@ -3,11 +3,14 @@
 use crate::{
     FormatError, Held, Holder, Lock, SharedStore, State, Store, StoreError, Tell,
     file::{folder, read, write_atomically},
+    format::hex,
     parse, seal, unseal,
 };
 use bedplate_model::Boxed;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::{
+    collections::BTreeSet,
     io::ErrorKind,
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -36,6 +39,8 @@ struct Known {
     kept: bool,
     /// Whether the last load was from the file.
     taken: bool,
+    /// The digests of what was sent since the last save that is known to have arrived.
+    sent: BTreeSet<String>,
 }
 
 /// The file.
@@ -47,6 +52,8 @@ struct Kept {
     place: String,
     /// The serial of the state that it continues; `None` where there was none.
     continues: Option<u64>,
+    /// The digests of what was sent since then: some of it may arrive after all, later than anybody waited for it.
+    sent: BTreeSet<String>,
     state: State,
 }
 
@@ -72,7 +79,7 @@ impl<S: SharedStore> Fallback<S> {
             None => None,
         };
         let serial = state.as_ref().map(|state| state.serial);
-        *self.known() = Known { serial, kept: kept.is_some(), taken: false };
+        *self.known() = Known { serial, kept: kept.is_some(), ..Known::default() };
         let Some(kept) = kept else { return Ok(there) };
         if state.as_ref() == Some(&kept.state) {
             // It was saved after all, and only the answer was lost.
@@ -80,7 +87,8 @@ impl<S: SharedStore> Fallback<S> {
             return Ok(there);
         }
         let same = state.as_ref().is_none_or(|state| state.lineage == kept.state.lineage);
-        if kept.place != self.store.place() || !same || serial != kept.continues {
+        let late = there.as_ref().is_some_and(|there| kept.sent.contains(&digest(there)));
+        if kept.place != self.store.place() || !same || (serial != kept.continues && !late) {
             return Err(StoreError::Unfit {
                 place: self.store.place(),
                 problem: format!(
@@ -102,6 +110,8 @@ impl<S: SharedStore> Fallback<S> {
     }
 
     async fn save(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        // Also when nobody waits for the answer any more.
+        self.known().sent.insert(digest(bytes));
         match self.store.save(bytes).await {
             Ok(()) => {
                 let saved = parse(bytes).ok().map(|state| state.serial);
@@ -115,8 +125,12 @@ impl<S: SharedStore> Fallback<S> {
     /// Writes the file, and says where it is.
     fn keep(&self, bytes: &[u8], source: StoreError) -> StoreError {
         let Ok(state) = parse(bytes) else { return source };
-        let (place, continues) = (self.store.place(), self.known().serial);
-        let kept = Kept { format: FORMAT, place: place.clone(), continues, state };
+        let place = self.store.place();
+        let (continues, sent) = {
+            let known = self.known();
+            (known.serial, known.sent.clone())
+        };
+        let kept = Kept { format: FORMAT, place: place.clone(), continues, sent, state };
         let sealed = seal(serde_json::to_value(kept).expect("plain data with text keys"));
         let written = fs_err::create_dir_all(folder(&self.path))
             .and_then(|()| write_atomically(folder(&self.path), &self.path, &sealed));
@@ -157,6 +171,10 @@ impl<S: SharedStore> Fallback<S> {
     fn io_error(&self, what: &'static str, source: std::io::Error) -> StoreError {
         StoreError::Io { what, place: self.path.display().to_string(), source }
     }
+}
+
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 impl<S: SharedStore> Store for Fallback<S> {
@@ -298,6 +316,19 @@ mod tests {
         now(FileStore::new(far.folder.path().join("far/state.json")).save(&far.at(2))).unwrap();
         assert_eq!(now(far.store().load()).unwrap().unwrap(), far.at(2));
         assert!(!far.kept().exists());
+    }
+
+    #[test]
+    fn what_arrives_later_than_anybody_waited_for_it_is_no_reason_to_stop() {
+        let far = Far::new();
+        let store = far.store();
+        now(store.save(&far.at(1))).unwrap();
+        far.reachable(false);
+        now(store.save(&far.at(2))).unwrap_err();
+        now(store.save(&far.at(3))).unwrap_err();
+        far.reachable(true);
+        now(FileStore::new(far.folder.path().join("far/state.json")).save(&far.at(2))).unwrap();
+        assert_eq!(now(far.store().load()).unwrap().unwrap(), far.at(3));
     }
 
     #[test]

@@ -71,8 +71,12 @@ pub fn unseal(bytes: &[u8], version: &str, newest: u32) -> Result<Json, FormatEr
 
 /// Over the compact form: white space does not matter, and keys are sorted.
 fn checksum(json: &Json) -> String {
-    let digest = Sha256::digest(json.to_string());
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(json.to_string()))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

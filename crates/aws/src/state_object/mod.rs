@@ -42,8 +42,8 @@ struct Object {
 struct Known {
     /// The version that was read or written last; `None` where there was none.
     etag: Option<String>,
-    /// What was sent last without an answer that says whether it was written.
-    unanswered: Option<Vec<u8>>,
+    /// What was sent since then without an answer that says whether it was written.
+    unanswered: Vec<Vec<u8>>,
     /// Of the lock, once it was taken.
     lease: Option<Arc<Lease>>,
 }
@@ -115,7 +115,7 @@ impl StateObject {
         let found = self.object.get().await.map_err(|error| self.remote("read", error))?;
         let (etag, bytes) = found.map(|(etag, bytes)| (Some(etag), Some(bytes))).unwrap_or_default();
         let mut known = self.known();
-        (known.etag, known.unanswered) = (etag, None);
+        (known.etag, known.unanswered) = (etag, Vec::new());
         Ok(bytes)
     }
 
@@ -125,34 +125,36 @@ impl StateObject {
         if lost {
             return Err(StoreError::LockLost { place: self.place() });
         }
-        let mut expected = self.known().etag.clone();
+        let mut expected = {
+            let mut known = self.known();
+            // Also when nobody waits for the answer any more.
+            known.unanswered.push(bytes.to_vec());
+            known.etag.clone()
+        };
         loop {
             let error = match self.object.put(bytes, expected.as_deref()).await {
                 Ok(etag) => {
                     let mut known = self.known();
-                    (known.etag, known.unanswered) = (Some(etag), None);
+                    (known.etag, known.unanswered) = (Some(etag), Vec::new());
                     return Ok(());
                 }
                 Err(error) => error,
             };
             if !is_conflict(&error) {
-                self.known().unanswered = Some(bytes.to_vec());
                 return Err(self.remote("save", error));
             }
             // Either somebody else wrote it, or an attempt of this process was written whose answer was lost.
             let there = self.object.get().await.map_err(|error| self.remote("save", error))?;
-            let (etag, unanswered) = (there.as_ref().map(|(etag, _)| etag.clone()), self.known().unanswered.clone());
+            let etag = there.as_ref().map(|(etag, _)| etag.clone());
             match there {
                 Some((etag, there)) if there == bytes => {
                     let mut known = self.known();
-                    (known.etag, known.unanswered) = (Some(etag), None);
+                    (known.etag, known.unanswered) = (Some(etag), Vec::new());
                     return Ok(());
-                }
-                Some((_, there)) if unanswered.as_ref() == Some(&there) => {
-                    self.known().unanswered = None;
                 }
                 // Two conditional writes met, and this one was refused although the object did not change.
                 _ if etag == expected => return Err(self.remote("save", error)),
+                Some((_, there)) if self.known().unanswered.contains(&there) => {}
                 _ => return Err(StoreError::Moved { place: self.place() }),
             }
             expected = etag;
