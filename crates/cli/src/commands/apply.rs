@@ -198,7 +198,8 @@ async fn watch_lease(lease: Arc<Lease>, cancel: CancellationToken, progress: Arc
     while lease.holds() {
         ticks.tick().await;
     }
-    progress.say("warning: the lock on the state could not be kept: nothing new is started, what is under way is recorded");
+    progress
+        .say("warning: the lock on the state could not be kept: nothing new is started, what is under way is recorded");
     cancel.cancel();
 }
 
