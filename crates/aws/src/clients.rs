@@ -1,24 +1,16 @@
-//! The clients of all services, and the ledger that counts what they call.
+//! The clients of all services.
 
 use crate::{
     error::Sent,
     fence::Fence,
     kubernetes::{Clusters, Token},
+    ledger::Ledger,
+    shared::Shared,
 };
 use aws_config::{Region, SdkConfig};
-use aws_smithy_runtime_api::{
-    box_error::BoxError,
-    client::{
-        interceptors::{Intercept, context::BeforeTransmitInterceptorContextRef, dyn_dispatch_hint},
-        orchestrator::Metadata,
-        retries::RequestAttempts,
-        runtime_components::RuntimeComponents,
-    },
-};
-use aws_smithy_types::config_bag::ConfigBag;
 use bedplate_model::{CallError, Id};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -75,12 +67,18 @@ pub struct Aws {
     pub organizations: aws_sdk_organizations::Client,
     /// The clusters' own APIs.
     pub(crate) kubernetes: Clusters,
+    /// Tags of everything in the region.
+    pub(crate) tagging: aws_sdk_resourcegroupstagging::Client,
+    /// Tags of what has no region.
+    pub(crate) tagging_at_home: aws_sdk_resourcegroupstagging::Client,
     /// What was called.
     pub ledger: Ledger,
     /// What keeps calls back that change something.
     pub fence: Fence,
     /// What was let go of.
     pub(crate) released: Released,
+    /// What reads share; only in a survey.
+    pub(crate) shared: Option<Arc<Shared>>,
 }
 
 impl Aws {
@@ -119,9 +117,12 @@ impl Aws {
             cur: client!(aws_sdk_costandusagereport, HOME),
             organizations: client!(aws_sdk_organizations),
             kubernetes: Clusters::new(config, ledger.clone()),
+            tagging: client!(aws_sdk_resourcegroupstagging),
+            tagging_at_home: client!(aws_sdk_resourcegroupstagging, HOME),
             ledger,
             fence,
             released: Released::default(),
+            shared: None,
         }
     }
 
@@ -138,35 +139,6 @@ impl Aws {
         let answer = self.sts.get_caller_identity().send().await.sent()?;
         answer.account.ok_or_else(|| CallError::malformed("sts:GetCallerIdentity", "Account"))
     }
-}
-
-/// Counts requests by operation, retries included.
-#[derive(Clone, Debug, Default)]
-pub struct Ledger {
-    calls: Counts,
-    repeated: Counts,
-}
-
-type Counts = Arc<Mutex<BTreeMap<String, u64>>>;
-
-impl Ledger {
-    pub(crate) fn count(&self, operation: &str) {
-        count(&self.calls, operation);
-    }
-
-    /// Requests sent so far, by `service:Operation`.
-    pub fn calls(&self) -> BTreeMap<String, u64> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// How many of them the SDK sent again, because they were throttled, failed or were not answered.
-    pub fn repeated(&self) -> BTreeMap<String, u64> {
-        self.repeated.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-fn count(counts: &Counts, operation: &str) {
-    *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(operation.to_owned()).or_default() += 1;
 }
 
 /// What this process let go of though AWS goes on showing it: a subscription that nobody confirmed, a monitor of somebody
@@ -189,38 +161,5 @@ impl Released {
     /// Whether it counts as gone.
     pub(crate) fn holds(&self, id: &Id) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(id)
-    }
-}
-
-#[dyn_dispatch_hint]
-impl Intercept for Ledger {
-    fn name(&self) -> &'static str {
-        "ledger"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(metadata) = config.load::<Metadata>() {
-            let operation = format!("{}:{}", prefix(metadata.service()), metadata.name());
-            count(&self.calls, &operation);
-            if config.load::<RequestAttempts>().is_some_and(|attempts| attempts.attempts() > 1) {
-                count(&self.repeated, &operation);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The service as IAM actions name it, from the SDK's name for it.
-pub(crate) fn prefix(service: &str) -> String {
-    match service {
-        "CloudWatch Logs" | "cloudwatchlogs" => "logs".to_owned(),
-        "Application Auto Scaling" | "applicationautoscaling" => "application-autoscaling".to_owned(),
-        "Cost Explorer" | "costexplorer" => "ce".to_owned(),
-        other => other.to_lowercase().replace(' ', ""),
     }
 }

@@ -1,6 +1,6 @@
 //! From the SDK's errors to [`CallError`]: the operation, the code, the request id, and what it means.
 
-use crate::clients::prefix;
+use crate::ledger::prefix;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;

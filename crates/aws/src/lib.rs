@@ -26,14 +26,18 @@ mod clients;
 mod error;
 mod fence;
 mod kinds;
+mod ledger;
 mod once;
+mod shared;
 mod snapshots;
 mod state_object;
 mod values;
 
-pub use clients::{Aws, Ledger};
+pub use clients::Aws;
 pub use fence::Fence;
 pub use kinds::KINDS;
+pub use ledger::{Entry as LedgerEntry, Ledger};
+pub use shared::Recorded;
 pub use state_object::StateObject;
 pub use values::{
     AllocationId, Arn, FlowLogId, InternetGatewayId, KeyId, NatGatewayId, Policy, PrefixListId, RouteTableId,

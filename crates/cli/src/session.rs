@@ -3,7 +3,7 @@
 use crate::{args::Globals, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use bedplate_aws::{Aws, KINDS, StateObject, facts};
+use bedplate_aws::{Aws, KINDS, Recorded, StateObject, facts};
 use bedplate_engine::{Kinds, survey};
 use bedplate_model::{Address, Json};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
@@ -261,18 +261,32 @@ impl Session {
 
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
-        let observations = self.survey(graph).await?;
+        let observations = self.survey(graph, options.targets.as_ref()).await?;
         Ok(make(graph, &self.state, &observations, &self.kinds, options)?)
     }
 
-    /// Looks at everything declared or recorded.
-    pub(crate) async fn survey(&self, graph: &Graph) -> Result<Observations> {
-        Ok(survey(&self.kinds, &self.aws, graph, &self.state).await?)
+    /// Looks at everything declared or recorded, or at the targets.
+    async fn survey(&self, graph: &Graph, targets: Option<&BTreeSet<Address>>) -> Result<Observations> {
+        let aws = self.aws.surveying(recorded(&self.state));
+        Ok(survey(&self.kinds, &aws, graph, &self.state, targets).await?)
     }
 
     /// The stack's outputs, as far as they are known.
     pub(crate) fn outputs(&self, state: &State) -> Json {
         outputs(&self.graph, state)
+    }
+}
+
+/// What a survey may compare shared answers with.
+fn recorded(state: &State) -> Recorded {
+    let settings = state.resources.values().filter_map(|resource| {
+        let id = resource.id.clone()?;
+        Some(((resource.kind.clone(), id), resource.spec.clone()))
+    });
+    Recorded {
+        stack: state.stack.clone(),
+        tags: state.resources.values().map(|resource| resource.tags.clone()).collect(),
+        settings: settings.collect(),
     }
 }
 

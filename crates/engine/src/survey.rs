@@ -41,7 +41,8 @@ pub enum SurveyError {
     },
 }
 
-/// Reads what exists: one read per kind, or two where something has to be searched by its ownership tag.
+/// Reads what exists: one read per kind, or two where something has to be searched by its ownership tag. With `targets`,
+/// only of those; what they depend on should be among them.
 ///
 /// Where a name depends on an output that only this survey finds (after the state was lost), further rounds follow.
 ///
@@ -50,8 +51,15 @@ pub enum SurveyError {
 ///
 /// # Errors
 /// When another read fails.
-pub async fn survey<C>(kinds: &Kinds<C>, cloud: &C, graph: &Graph, state: &State) -> Result<Observations, SurveyError> {
-    let mut survey = Survey { kinds, graph, state, observations: Observations::default(), done: BTreeSet::new() };
+pub async fn survey<C>(
+    kinds: &Kinds<C>,
+    cloud: &C,
+    graph: &Graph,
+    state: &State,
+    targets: Option<&BTreeSet<Address>>,
+) -> Result<Observations, SurveyError> {
+    let mut survey =
+        Survey { kinds, graph, state, targets, observations: Observations::default(), done: BTreeSet::new() };
     loop {
         let round = survey.next_round()?;
         if round.is_empty() {
@@ -131,6 +139,7 @@ struct Survey<'a, C: 'static> {
     kinds: &'a Kinds<C>,
     graph: &'a Graph,
     state: &'a State,
+    targets: Option<&'a BTreeSet<Address>>,
     observations: Observations,
     done: BTreeSet<Address>,
 }
@@ -143,7 +152,7 @@ impl<C> Survey<'_, C> {
         let recorded = self.state.resources.iter().map(|(address, resource)| (address, resource.kind.as_str()));
         let all: BTreeMap<&Address, &str> = recorded.chain(declared).collect();
         for (address, kind) in all {
-            if self.done.contains(address) {
+            if self.done.contains(address) || self.targets.is_some_and(|targets| !targets.contains(address)) {
                 continue;
             }
             let unknown = || SurveyError::UnknownKind { address: address.clone(), kind: kind.to_owned() };

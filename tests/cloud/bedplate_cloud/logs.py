@@ -74,8 +74,16 @@ def disassociate_key(call: Call) -> dict[str, Any]:
 
 @handles("logs:DescribeLogGroups")
 def describe_groups(call: Call) -> dict[str, Any]:
-    """List groups with their class."""
-    answer = call.forward()
+    """List groups with their class; of those that are named, the ones that exist."""
+    names = call.params.get("logGroupIdentifiers")
+    if names is None:
+        answer = call.forward()
+    else:
+        others = {"logGroupNamePrefix", "logGroupNamePattern", "logGroupClass", "accountIdentifiers"} & set(call.params)
+        if others or not 1 <= len(names) <= 50:
+            raise AwsError("InvalidParameterException", "logGroupIdentifiers takes 1 to 50 names and no other filter.")
+        named = sorted({name.split(":log-group:")[-1] for name in names} & set(_groups(call)))
+        answer = {"logGroups": [_groups(call)[name].to_describe_dict() for name in named]}
     for row in answer.get("logGroups") or []:
         row.setdefault("logGroupClass", "STANDARD")
         row["deletionProtectionEnabled"] = is_protected(_groups(call)[row["logGroupName"]])

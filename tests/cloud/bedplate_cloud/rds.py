@@ -252,11 +252,15 @@ def describe_parameter_groups(call: Call) -> dict[str, Any]:
 
 @handles("rds:DescribeDBClusterParameters", "rds:DescribeDBParameters")
 def describe_parameters(call: Call) -> dict[str, Any]:
-    """A group's parameters, of one source if so asked."""
+    """A group's parameters, of one source or of some names if so asked."""
     _, prefix, cluster = _kind(call)
     doc = parameter_group(call.region, call.params[f"{prefix}Name"], cluster)
     family = known(doc["DBParameterGroupFamily"], cluster)
     rows = parameters.rows(family, doc["_values"], call.params.get("Source"), "system")
+    for one in call.params.get("Filters") or []:
+        if one["Name"] != "parameter-name":
+            raise AwsError("InvalidParameterValue", f"Unrecognized filter name: {one['Name']}")
+        rows = [row for row in rows if row["ParameterName"] in one["Values"]]
     for row in rows:
         row["ApplyType"] = "static" if family[row["ParameterName"]].static else "dynamic"
         row.setdefault("ApplyMethod", "pending-reboot")

@@ -80,6 +80,7 @@ impl Reconcile for Budget {
         "budgets:TagResource",
         "budgets:UntagResource",
         "budgets:ViewBudget",
+        "tag:GetResources",
     ];
     // All that replaces it is in its id, so that old and new stand side by side.
     const ORDER: Order = Order::CreateFirst;
@@ -190,6 +191,9 @@ fn arn(id: &Id) -> String {
 }
 
 async fn tags(cloud: &Aws, id: &Id) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(&arn(id)).await {
+        return Ok(Some(tags));
+    }
     let answer = cloud.budgets.list_tags_for_resource().resource_arn(arn(id)).send().await.found()?;
     let Some(answer) = answer else { return Ok(None) };
     let tags = answer.resource_tags.unwrap_or_default().into_iter().filter(|tag| !tag.key.starts_with("aws:"));

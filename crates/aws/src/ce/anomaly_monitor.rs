@@ -53,6 +53,7 @@ impl Reconcile for AnomalyMonitor {
         "ce:TagResource",
         "ce:UntagResource",
         "ce:UpdateAnomalyMonitor",
+        "tag:GetResources",
     ];
     // Only the dimension replaces it, and there is one for each.
     const ORDER: Order = Order::CreateFirst;

@@ -57,6 +57,7 @@ impl Reconcile for AnomalySubscription {
         "ce:TagResource",
         "ce:UntagResource",
         "ce:UpdateAnomalySubscription",
+        "tag:GetResources",
     ];
     const ORDER: Order = Order::CreateFirst;
     // Names need not be unique, and there is no client token.

@@ -12,6 +12,9 @@ use bedplate_model::{CallError, Tags};
 
 /// The tags of what has this ARN; `None` when there is no such thing.
 async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
     let Some(answer) = cloud.cost_explorer.list_tags_for_resource().resource_arn(arn).send().await.found()? else {
         return Ok(None);
     };

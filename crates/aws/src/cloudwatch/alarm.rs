@@ -78,6 +78,7 @@ impl Reconcile for Alarm {
         "cloudwatch:PutMetricAlarm",
         "cloudwatch:TagResource",
         "cloudwatch:UntagResource",
+        "tag:GetResources",
     ];
     // The name is what replaces it, so that old and new stand side by side.
     const ORDER: Order = Order::CreateFirst;

@@ -46,6 +46,7 @@ impl Reconcile for Dashboard {
         "cloudwatch:PutDashboard",
         "cloudwatch:TagResource",
         "cloudwatch:UntagResource",
+        "tag:GetResources",
     ];
     // The name is what replaces it, so that old and new stand side by side.
     const ORDER: Order = Order::CreateFirst;

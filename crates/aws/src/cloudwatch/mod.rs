@@ -12,6 +12,9 @@ use bedplate_model::{CallError, Tags};
 
 /// The tags of an alarm or a dashboard; `None` when it is gone.
 async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
     let answer = cloud.cloudwatch.list_tags_for_resource().resource_arn(arn).send().await.found()?;
     let Some(answer) = answer else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter();

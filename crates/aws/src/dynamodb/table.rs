@@ -135,6 +135,7 @@ impl Reconcile for Table {
         "kms:CreateGrant",
         "kms:Decrypt",
         "kms:DescribeKey",
+        "tag:GetResources",
     ];
     // A table is there after seconds; DynamoDB takes a second change of the expiry attribute only after up to an hour.
     const PACE: Pace = Pace::seconds(10, 5, 3900);
@@ -312,6 +313,9 @@ async fn describe(cloud: &Aws, name: &str) -> Result<Option<TableDescription>, C
 async fn tags(cloud: &Aws, arn: Option<&str>) -> Result<Option<Tags>, CallError> {
     let (mut tags, mut next) = (Tags::new(), None);
     let Some(arn) = arn else { return Ok(Some(tags)) };
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
     // The SDK has no paginator for this call.
     loop {
         let request = cloud.dynamodb.list_tags_of_resource().resource_arn(arn).set_next_token(next);

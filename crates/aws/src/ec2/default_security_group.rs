@@ -69,7 +69,9 @@ impl Reconcile for DefaultSecurityGroup {
                 groups.push(group.sent()?);
             }
         }
-        let rules = rules_of(cloud, groups.iter().filter_map(SdkGroup::group_id)).await?;
+        // As long as it is empty, there is nothing more to learn about its rules.
+        let full = groups.iter().filter(|group| !is_empty(group)).filter_map(SdkGroup::group_id);
+        let rules = rules_of(cloud, full).await?;
         Ok(groups.iter().filter_map(|group| observe(group, &rules)).collect())
     }
 
@@ -89,6 +91,10 @@ impl Reconcile for DefaultSecurityGroup {
     async fn delete(_: &Aws, _: &Id) -> Result<(), CallError> {
         Ok(())
     }
+}
+
+fn is_empty(group: &SdkGroup) -> bool {
+    group.ip_permissions().is_empty() && group.ip_permissions_egress().is_empty()
 }
 
 fn id_of(rule: &SdkRule) -> Option<SecurityGroupRuleId> {

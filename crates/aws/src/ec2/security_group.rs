@@ -81,7 +81,9 @@ impl Reconcile for SecurityGroup {
                 groups.push(group.sent()?);
             }
         }
-        let rules = rules_of(cloud, groups.iter().filter_map(SdkGroup::group_id)).await?;
+        // Only the rules themselves tell whose a rule without a description is.
+        let unclear = groups.iter().filter(|group| may_have_default_egress(group));
+        let rules = rules_of(cloud, unclear.filter_map(SdkGroup::group_id)).await?;
         Ok(groups.iter().filter_map(|group| observe(group, &rules)).collect())
     }
 
@@ -131,6 +133,17 @@ impl Reconcile for SecurityGroup {
                 .to_owned(),
         })
     }
+}
+
+/// Whether a group lets everything out by a rule without a description, which is the one that AWS adds or one of somebody.
+fn may_have_default_egress(group: &SdkGroup) -> bool {
+    let unexplained = |text: Option<&str>| text.unwrap_or_default().is_empty();
+    group.ip_permissions_egress().iter().filter(|permission| permission.ip_protocol() == Some("-1")).any(|permission| {
+        let mut v4 = permission.ip_ranges().iter();
+        let mut v6 = permission.ipv6_ranges().iter();
+        v4.any(|range| range.cidr_ip() == Some("0.0.0.0/0") && unexplained(range.description()))
+            || v6.any(|range| range.cidr_ipv6() == Some("::/0") && unexplained(range.description()))
+    })
 }
 
 /// Whether it is the rule that AWS adds to every new group, for IPv4 or IPv6: it bears neither a tag nor a description.

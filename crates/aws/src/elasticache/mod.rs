@@ -15,6 +15,9 @@ use bedplate_model::{CallError, Class, Id, Tags};
 
 /// The tags of what has this ARN; `None` when it is gone by now.
 async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
     let answer = cloud.elasticache.list_tags_for_resource().resource_name(arn).send().await.found()?;
     let tags = answer.map(|answer| answer.tag_list.unwrap_or_default());
     let pairs = tags.map(|tags| tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value?))));

@@ -58,6 +58,7 @@ impl Reconcile for ParameterGroup {
         "elasticache:ModifyCacheParameterGroup",
         "elasticache:RemoveTagsFromResource",
         "elasticache:ResetCacheParameterGroup",
+        "tag:GetResources",
     ];
     // CreateFirst (the default): a group in use cannot be deleted. `judge` refuses the replacement that would keep the
     // name.

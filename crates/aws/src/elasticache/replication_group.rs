@@ -133,6 +133,7 @@ impl Reconcile for ReplicationGroup {
         "kms:CreateGrant",
         "kms:Decrypt",
         "kms:DescribeKey",
+        "tag:GetResources",
     ];
     // Ten minutes for a new one; another node type for every node can take an hour.
     const PACE: Pace = Pace::seconds(600, 15, 5400);

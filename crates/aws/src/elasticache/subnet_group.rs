@@ -49,6 +49,7 @@ impl Reconcile for SubnetGroup {
         "elasticache:ListTagsForResource",
         "elasticache:ModifyCacheSubnetGroup",
         "elasticache:RemoveTagsFromResource",
+        "tag:GetResources",
     ];
     type Cloud = Aws;
     type Spec<P: Phase> = SubnetGroupSpec<P>;

@@ -11,6 +11,13 @@ use bedplate_model::{CallError, Class, Tags};
 
 /// The tags of a key; `None` when there is no such key.
 async fn tags(cloud: &Aws, key: &str) -> Result<Option<Tags>, CallError> {
+    match &cloud.shared {
+        Some(shared) => shared.key_tags.get(key.to_owned(), ask_tags(cloud, key)).await,
+        None => ask_tags(cloud, key).await,
+    }
+}
+
+async fn ask_tags(cloud: &Aws, key: &str) -> Result<Option<Tags>, CallError> {
     let mut tags = Tags::new();
     let mut pages = cloud.kms.list_resource_tags().key_id(key).into_paginator().items().send();
     while let Some(tag) = pages.next().await {

@@ -7,6 +7,9 @@ use bedplate_model::{
     Tags, Which,
 };
 
+/// AWS takes up to 50 names in one call.
+const IDENTIFIERS: usize = 50;
+
 /// A log group of CloudWatch Logs.
 #[derive(Debug)]
 pub enum LogGroup {}
@@ -61,6 +64,7 @@ impl Reconcile for LogGroup {
         "logs:ListTagsForResource",
         "logs:TagResource",
         "logs:UntagResource",
+        "tag:GetResources",
     ];
     // Another class under the same name.
     const ORDER: Order = Order::DeleteFirst;
@@ -75,9 +79,15 @@ impl Reconcile for LogGroup {
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let mut groups = Vec::new();
         match which {
+            // A filter: what does not exist is left out.
             Which::Ids(ids) => {
-                for id in ids {
-                    groups.extend(find(cloud, id).await?);
+                for ids in ids.chunks(IDENTIFIERS) {
+                    let names = ids.iter().map(Id::to_string).collect();
+                    let request = cloud.logs.describe_log_groups().set_log_group_identifiers(Some(names));
+                    let mut pages = request.into_paginator().items().send();
+                    while let Some(group) = pages.next().await {
+                        groups.push(group.sent()?);
+                    }
                 }
             }
             // Groups cannot be listed by tag.
@@ -90,12 +100,12 @@ impl Reconcile for LogGroup {
         }
         let mut found = Vec::new();
         for group in groups {
-            let Some(arn) = arn(&group) else { continue };
-            let Some(answer) = cloud.logs.list_tags_for_resource().resource_arn(arn).send().await.found()? else {
-                continue;
+            let asked = match which {
+                Which::Ids(ids) => ids.iter().any(|id| Some(id.as_str()) == group.log_group_name()),
+                Which::Owned(_) => true,
             };
-            let tags =
-                answer.tags.unwrap_or_default().into_iter().filter(|(key, _)| !key.starts_with("aws:")).collect();
+            let Some(arn) = arn(&group).filter(|_| asked) else { continue };
+            let Some(tags) = tags(cloud, arn).await? else { continue };
             found.extend(
                 observe(&group, tags).filter(|seen| which.covers(&seen.id, seen.tags.as_ref().unwrap_or(&Tags::new()))),
             );
@@ -175,6 +185,16 @@ impl Reconcile for LogGroup {
 async fn protect(cloud: &Aws, id: &Id, enabled: bool) -> Result<(), CallError> {
     let request = cloud.logs.put_log_group_deletion_protection().log_group_identifier(id.as_str());
     request.deletion_protection_enabled(enabled).send().await.sent().map(drop)
+}
+
+/// The tags of a group; `None` when it is gone.
+async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
+    let answer = cloud.logs.list_tags_for_resource().resource_arn(arn).send().await.found()?;
+    let tags = answer.map(|answer| answer.tags.unwrap_or_default().into_iter());
+    Ok(tags.map(|tags| tags.filter(|(key, _)| !key.starts_with("aws:")).collect()))
 }
 
 /// The group of this name. Answers are sorted, so it comes first among those whose names begin with its own.

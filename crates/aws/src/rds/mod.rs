@@ -17,9 +17,9 @@ pub use parameter_group::{
 pub use subnet_group::{SubnetGroup, SubnetGroupOutputs, SubnetGroupSpec};
 
 use crate::{Aws, error::Sent};
-use aws_sdk_rds::types::{ApplyMethod, Parameter, Tag};
-use bedplate_model::{CallError, Change, Tags, Verdict};
-use std::collections::BTreeMap;
+use aws_sdk_rds::types::{ApplyMethod, Filter, Parameter, Tag};
+use bedplate_model::{CallError, Change, Json, Tags, Verdict};
+use std::{collections::BTreeMap, future::Future};
 
 /// Stands behind the name of a parameter that nobody set. AWS does not call a parameter set when it was set to what it is
 /// anyway, so the others are read too; `without_defaults` takes away those that are not asked for.
@@ -41,6 +41,9 @@ fn to_tags(tags: &Tags) -> Option<Vec<Tag>> {
 
 /// The tags of what does not show them itself; `None` when it is gone.
 async fn tags_of(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
     let answer = cloud.rds.list_tags_for_resource().resource_name(arn).send().await.found()?;
     Ok(answer.map(|answer| tags(answer.tag_list())))
 }
@@ -56,6 +59,46 @@ async fn retag(cloud: &Aws, arn: Option<&str>, set: &Tags, remove: &[String]) ->
         request.set_tag_keys(Some(remove.to_vec())).send().await.sent()?;
     }
     Ok(())
+}
+
+/// Which of a group's parameters are asked for. A family has several hundred, a hundred a page.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// Every one.
+    All,
+    /// Those that somebody set.
+    Set,
+    /// These.
+    Named(Vec<String>),
+}
+
+impl Asked {
+    fn source(&self) -> Option<String> {
+        matches!(self, Self::Set).then(|| "user".to_owned())
+    }
+
+    fn filters(&self) -> Option<Vec<Filter>> {
+        let Self::Named(names) = self else { return None };
+        Some(vec![Filter::builder().name("parameter-name").set_values(Some(names.clone())).build()])
+    }
+}
+
+/// The parameters that somebody set and those that were set last, which AWS does not call set where they are the default
+/// anyway. All of them, where nothing is recorded.
+async fn relevant<F>(recorded: Option<&Json>, ask: impl Fn(Asked) -> F) -> F::Output
+where
+    F: Future<Output = Result<Option<Vec<Parameter>>, CallError>>,
+{
+    let Some(recorded) = recorded.and_then(|settings| settings.get("parameters")?.as_object()) else {
+        return ask(Asked::All).await;
+    };
+    let Some(mut found) = ask(Asked::Set).await? else { return Ok(None) };
+    let is_missing = |name: &&String| !found.iter().any(|known| known.parameter_name() == Some(name.as_str()));
+    let missing: Vec<String> = recorded.keys().filter(is_missing).cloned().collect();
+    if !missing.is_empty() {
+        found.extend(ask(Asked::Named(missing)).await?.unwrap_or_default());
+    }
+    Ok(Some(found))
 }
 
 /// Parameters by name; those that nobody set are marked.
@@ -135,6 +178,22 @@ mod tests {
         let mut seen = Some(from_parameters(&known));
         without_defaults(Some(&map(&[("rds.force_ssl", "1"), ("work_mem", "65")])), &mut seen);
         assert_eq!(seen, Some(map(&[("rds.force_ssl", "1"), ("log_statement", "all")])));
+    }
+
+    #[tokio::test]
+    async fn what_was_set_to_the_default_is_asked_for_by_name() {
+        let ask = |asked| async move {
+            Ok(Some(match asked {
+                Asked::All => vec![parameter("all", "1", "system", "dynamic")],
+                Asked::Set => vec![parameter("log_statement", "all", "user", "dynamic")],
+                Asked::Named(names) => names.iter().map(|name| parameter(name, "1", "system", "dynamic")).collect(),
+            }))
+        };
+        let recorded = serde_json::json!({"parameters": {"rds.force_ssl": "1", "log_statement": "all"}});
+        let names = |found: Vec<Parameter>| found.into_iter().filter_map(|one| one.parameter_name).collect::<Vec<_>>();
+        let found = relevant(Some(&recorded), ask).await.unwrap().unwrap();
+        assert_eq!(names(found), ["log_statement", "rds.force_ssl"]);
+        assert_eq!(names(relevant(None, ask).await.unwrap().unwrap()), ["all"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ mod scope;
 
 pub use scope::{Group, OfCluster, OfInstances, Scope};
 
-use super::{from_parameters, parameter_changes, retag, same_name, tags_of, to_tags, without_defaults};
+use super::{Asked, from_parameters, parameter_changes, relevant, retag, same_name, tags_of, to_tags, without_defaults};
 use crate::{Arn, Aws};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Verdict,
@@ -79,7 +79,9 @@ impl<S: Scope> Reconcile for Parameters<S> {
             if !which.covers(&id, &tags) {
                 continue;
             }
-            let Some(parameters) = S::parameters(cloud, &group.name).await? else { continue };
+            let recorded = cloud.recorded_settings(Self::KIND, &id);
+            let parameters = relevant(recorded, |asked| S::parameters(cloud, &group.name, asked)).await?;
+            let Some(parameters) = parameters else { continue };
             found.push(observe(group, from_parameters(&parameters), tags));
         }
         Ok(found)
@@ -92,7 +94,7 @@ impl<S: Scope> Reconcile for Parameters<S> {
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         let name = step.id.as_str();
-        let known = S::parameters(cloud, name).await?.unwrap_or_default();
+        let known = S::parameters(cloud, name, Asked::All).await?.unwrap_or_default();
         let (set, reset) = parameter_changes(&step.wanted.parameters, &known);
         for portion in reset {
             S::reset(cloud, name, portion).await?;

@@ -50,6 +50,7 @@ impl Reconcile for SubnetGroup {
         "rds:ListTagsForResource",
         "rds:ModifyDBSubnetGroup",
         "rds:RemoveTagsFromResource",
+        "tag:GetResources",
     ];
     type Cloud = Aws;
     type Spec<P: Phase> = SubnetGroupSpec<P>;

@@ -122,6 +122,7 @@ impl Reconcile for Bucket {
         "s3:TagResource",
         // For the empty objects that stand for folders.
         "kms:GenerateDataKey",
+        "tag:GetResources",
     ];
     // Its name is taken.
     const ORDER: Order = Order::DeleteFirst;
@@ -323,7 +324,12 @@ async fn look(cloud: &Aws, id: &Id) -> Result<Option<Observation<Bucket>>, CallE
         get!(get_bucket_logging),
         tiering(cloud, id),
         folders(cloud, id),
-        raw_tags(cloud, id),
+        async {
+            match cloud.indexed_tags(&arn(bucket)).await {
+                Some(tags) => Ok(tags),
+                None => raw_tags(cloud, id).await,
+            }
+        },
     )?;
     let Some(versioning) = versioning else { return Ok(None) };
     let rules = encryption.and_then(|answer| answer.server_side_encryption_configuration).map(|all| all.rules);
@@ -357,6 +363,10 @@ async fn tiering(cloud: &Aws, id: &Id) -> Result<Vec<IntelligentTieringConfigura
             return Ok(found);
         }
     }
+}
+
+fn arn(bucket: &str) -> String {
+    format!("arn:aws:s3:::{bucket}")
 }
 
 /// All tags, those that AWS sets included.
@@ -423,7 +433,7 @@ fn observe(id: &Id, answers: Answers) -> Observation<Bucket> {
             log_prefix: Some(log_prefix.unwrap_or_default()),
             prefixes: answers.prefixes,
         },
-        outputs: Some(BucketOutputs { name: name.to_owned(), arn: Arn::new(format!("arn:aws:s3:::{name}")) }),
+        outputs: Some(BucketOutputs { name: name.to_owned(), arn: Arn::new(arn(name)) }),
     }
 }
 

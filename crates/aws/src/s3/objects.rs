@@ -15,12 +15,23 @@ pub(super) const NOT_EMPTY: &str = "BucketNotEmpty";
 /// Elastic Load Balancing writes this file as soon as a bucket is named for its logs.
 const LOAD_BALANCER_TEST: &str = "/ELBAccessLogTestFile";
 
+/// How many objects are looked through one by one.
+const FEW: i32 = 100;
+
 /// In how many folders is looked for further ones. Each costs a call.
 const LOOKED_INTO: usize = 32;
 
 /// The folders down to the second level: what keys have in common up to a `/`. `None` where there is too much to look
 /// through, as in a bucket of logs.
 pub(super) async fn folders(cloud: &Aws, id: &Id) -> Result<Option<BTreeSet<String>>, CallError> {
+    let (account, bucket) = id.split();
+    let request = cloud.s3.list_objects_v2().bucket(bucket).expected_bucket_owner(account);
+    // As long as there are few objects, one call shows them all. A page of a thousand would be long to read in vain.
+    let Some(page) = request.max_keys(FEW).send().await.found()? else { return Ok(None) };
+    if page.is_truncated() != Some(true) {
+        let keys = page.contents().iter().filter_map(|object| object.key());
+        return Ok(Some(keys.flat_map(folders_of).map(str::to_owned).collect()));
+    }
     let Some(top) = level(cloud, id, "").await?.filter(|top| top.len() <= LOOKED_INTO) else { return Ok(None) };
     let mut found = top.clone();
     for folder in &top {
@@ -28,6 +39,11 @@ pub(super) async fn folders(cloud: &Aws, id: &Id) -> Result<Option<BTreeSet<Stri
         found.extend(below);
     }
     Ok(Some(found))
+}
+
+/// The first two folders on the way to an object.
+fn folders_of(key: &str) -> impl Iterator<Item = &str> {
+    key.match_indices('/').take(2).map(|(slash, _)| &key[..=slash])
 }
 
 /// The folders right inside a folder, when one page shows them all.
@@ -142,4 +158,17 @@ async fn versions(
     let all = objects.chain(markers).filter_map(identifier).collect();
     let more = answer.is_truncated() == Some(true);
     Ok(Some(Page { all, only_folders, next: more.then_some((answer.next_key_marker, answer.next_version_id_marker)) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_show_the_folders_they_lie_in() {
+        let folders = |key| folders_of(key).collect::<Vec<_>>();
+        assert_eq!(folders("raw/logs/2026/a.gz"), ["raw/", "raw/logs/"]);
+        assert_eq!(folders("raw/"), ["raw/"]);
+        assert!(folders("a.gz").is_empty());
+    }
 }

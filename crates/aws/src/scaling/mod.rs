@@ -45,18 +45,35 @@ async fn targets(cloud: &Aws, which: Which<'_>) -> Result<Vec<(ScalableTarget, T
         // No resources at all mean all of them.
         let portions = if resources.is_empty() { vec![None] } else { resources.chunks(RESOURCES).map(Some).collect() };
         for portion in portions {
-            let request =
-                cloud.scaling.describe_scalable_targets().service_namespace(ServiceNamespace::from(namespace));
-            let request = request.set_resource_ids(portion.map(<[_]>::to_vec));
-            let mut pages = request.into_paginator().items().send();
-            while let Some(target) = pages.next().await {
-                let target = target.sent()?;
-                let Some(tags) = tags(cloud, target.scalable_target_arn()).await? else { continue };
-                let owned = which.covers(&id_of(&target), &tags);
-                if owned || matches!(which, Which::Ids(_)) {
-                    found.push((target, tags));
+            let targets = match &cloud.shared {
+                Some(shared) => {
+                    let question = format!("{namespace} {portion:?}");
+                    shared.scaled.get(question, describe(cloud, namespace, portion)).await?
                 }
-            }
+                None => describe(cloud, namespace, portion).await?,
+            };
+            let asked = |target: &ScalableTarget, tags: &Tags| which.covers(&id_of(target), tags);
+            found.extend(
+                targets.into_iter().filter(|(target, tags)| matches!(which, Which::Ids(_)) || asked(target, tags)),
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// The targets of a service, or those of some of its resources, each with its tags.
+async fn describe(
+    cloud: &Aws,
+    namespace: &str,
+    resources: Option<&[String]>,
+) -> Result<Vec<(ScalableTarget, Tags)>, CallError> {
+    let request = cloud.scaling.describe_scalable_targets().service_namespace(ServiceNamespace::from(namespace));
+    let mut pages = request.set_resource_ids(resources.map(<[_]>::to_vec)).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(target) = pages.next().await {
+        let target = target.sent()?;
+        if let Some(tags) = tags(cloud, target.scalable_target_arn()).await? {
+            found.push((target, tags));
         }
     }
     Ok(found)
@@ -69,6 +86,9 @@ fn id_of(target: &ScalableTarget) -> Id {
 /// The tags of a target; `None` when it is gone.
 async fn tags(cloud: &Aws, arn: Option<&str>) -> Result<Option<Tags>, CallError> {
     let Some(arn) = arn else { return Ok(Some(Tags::new())) };
+    if let Some(tags) = cloud.indexed_tags(arn).await {
+        return Ok(Some(tags));
+    }
     let answer = cloud.scaling.list_tags_for_resource().resource_arn(arn).send().await.found()?;
     let tags = answer.map(|answer| answer.tags.unwrap_or_default().into_iter());
     Ok(tags.map(|tags| tags.filter(|(key, _)| !key.starts_with("aws:")).collect()))

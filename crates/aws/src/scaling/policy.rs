@@ -75,6 +75,7 @@ impl Reconcile for Policy {
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DescribeAlarms",
         "cloudwatch:PutMetricAlarm",
+        "tag:GetResources",
     ];
     const TAGGED: bool = false;
     type Cloud = Aws;

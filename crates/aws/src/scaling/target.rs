@@ -61,6 +61,7 @@ impl Reconcile for Target {
         "application-autoscaling:RegisterScalableTarget",
         "application-autoscaling:TagResource",
         "application-autoscaling:UntagResource",
+        "tag:GetResources",
     ];
     type Cloud = Aws;
     type Spec<P: Phase> = TargetSpec<P>;

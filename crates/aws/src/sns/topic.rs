@@ -62,6 +62,7 @@ impl Reconcile for Topic {
         "sns:SetTopicAttributes",
         "sns:TagResource",
         "sns:UntagResource",
+        "tag:GetResources",
     ];
     // All that replaces it is in its ARN, so that old and new stand side by side.
     const ORDER: Order = Order::CreateFirst;
@@ -144,6 +145,9 @@ impl Reconcile for Topic {
 }
 
 async fn tags(cloud: &Aws, id: &Id) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags(id.as_str()).await {
+        return Ok(Some(tags));
+    }
     let answer = cloud.sns.list_tags_for_resource().resource_arn(id.as_str()).send().await.found()?;
     let Some(answer) = answer else { return Ok(None) };
     let tags = answer.tags.unwrap_or_default().into_iter().filter(|tag| !tag.key.starts_with("aws:"));

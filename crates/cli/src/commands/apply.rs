@@ -5,7 +5,9 @@ use crate::{
     args::{ApplyArgs, Globals},
     exit::{Exit, Refused},
     organization,
-    render::{Printer, Progress, outcome_json, report::where_time_went, show_outcome, show_plan, warn_unseen},
+    render::{
+        Printer, Progress, outcome_json, report::where_time_went, show_ledger, show_outcome, show_plan, warn_unseen,
+    },
     run::{self, RunLog, Timeline},
     session::{self, Session},
 };
@@ -116,7 +118,7 @@ pub(crate) async fn carry_out(
         if let Some(time) = Timeline::new(&lines).ok().as_ref().and_then(where_time_went) {
             printer.note(&time);
         }
-        show_calls(session, printer);
+        show_ledger(printer, &session.aws.ledger);
     }
     let locked = session.local.lease().is_none_or(|lease| lease.holds());
     let exit = match (outcome.interrupted, outcome.failed.is_empty()) {
@@ -155,21 +157,9 @@ async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Res
         printer.document(&outcome_json(&outcome, std::time::Duration::ZERO, &session.aws.ledger, &outputs));
     } else {
         show_plan(printer, plan, &session.kinds);
-        show_calls(session, printer);
+        show_ledger(printer, &session.aws.ledger);
     }
     Ok((Exit::Done, state))
-}
-
-fn show_calls(session: &Session, printer: &Printer) {
-    if printer.verbose {
-        let calls = session.aws.ledger.calls();
-        printer.note(&format!("{} API calls:", calls.values().sum::<u64>()));
-        let repeated = session.aws.ledger.repeated();
-        for (operation, number) in calls {
-            let again = repeated.get(&operation).map(|again| format!(", {again} of them again")).unwrap_or_default();
-            printer.note(&format!("  {number:>5} {operation}{again}"));
-        }
-    }
 }
 
 /// Prints the stack's outputs, one a line.

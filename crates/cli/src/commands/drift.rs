@@ -4,7 +4,7 @@ use super::apply;
 use crate::{
     args::{DriftArgs, Globals},
     exit::{Exit, Refused},
-    render::{Printer, plan_json, show_plan, warn_unseen},
+    render::{Printer, plan_json, show_ledger, show_plan, warn_unseen},
     session::{Local, Session},
 };
 use anyhow::Result;
@@ -46,4 +46,5 @@ fn show(printer: &Printer, plan: &Plan, session: &Session) {
     } else {
         show_plan(printer, plan, &session.kinds);
     }
+    show_ledger(printer, &session.aws.ledger);
 }

@@ -5,7 +5,7 @@ use crate::{
     args::{Globals, PlanArgs},
     exit::{Exit, Refused},
     organization,
-    render::{Printer, plan_json, show_plan, warn_unseen},
+    render::{Printer, plan_json, show_ledger, show_plan, warn_unseen},
     session::{self, Session},
 };
 use anyhow::Result;
@@ -55,6 +55,7 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
         printer.document(&plan_json(&plan, &session.aws.ledger));
     } else {
         show_plan(printer, &plan, &session.kinds);
+        show_ledger(printer, &session.aws.ledger);
     }
     preflight::warn_private(&session, printer);
     warn_unseen(printer, &plan);

@@ -1,11 +1,13 @@
 //! The only place that prints.
 
 pub(crate) mod graph;
+mod ledger;
 mod outcome;
 mod plan;
 mod progress;
 pub(crate) mod report;
 
+pub(crate) use ledger::{ledger_json, show_ledger};
 pub(crate) use outcome::{outcome_json, show_outcome};
 pub(crate) use plan::{action_word, plan_json, show_plan, warn_unseen};
 pub(crate) use progress::Progress;

@@ -1,6 +1,6 @@
 //! What came of a run.
 
-use super::{Printer, count, plan::action_word, spoken};
+use super::{Printer, count, ledger_json, plan::action_word, spoken};
 use crate::{advice::call_hint, exit::store_hint};
 use bedplate_aws::Ledger;
 use bedplate_engine::{EffectError, Failure, Outcome};
@@ -96,6 +96,7 @@ pub(crate) fn outcome_json(outcome: &Outcome, elapsed: Duration, ledger: &Ledger
         "skipped": skipped,
         "seconds": elapsed.as_secs_f64(),
         "api_calls": ledger.calls(),
+        "api_ledger": ledger_json(ledger),
         "outputs": outputs,
     })
 }

@@ -99,7 +99,8 @@ impl Bench {
 
     pub(crate) async fn plan(&self, graph: &Graph) -> Plan {
         let state = self.state();
-        let observations = survey(&self.kinds, &self.cloud, graph, &state).await.unwrap();
+        let observations =
+            survey(&self.kinds, &self.cloud, graph, &state, self.options.targets.as_ref()).await.unwrap();
         let plan = make(graph, &state, &observations, &self.kinds, &self.options).unwrap();
         let again = make(graph, &state, &observations, &self.kinds, &self.options).unwrap();
         assert_eq!(plan, again, "the same inputs give the same plan");

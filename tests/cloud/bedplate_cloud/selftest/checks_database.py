@@ -188,6 +188,9 @@ def db_parameters(cloud: Cloud) -> None:
     assert user() == {}
     put("rds.force_ssl", "1", "immediate")
     assert user() == {"rds.force_ssl": "1"}
+    named = [{"Name": "parameter-name", "Values": ["work_mem", "rds.force_ssl", "none"]}]
+    found = rds.describe_db_cluster_parameters(DBClusterParameterGroupName=name, Filters=named)["Parameters"]
+    assert sorted(one["ParameterName"] for one in found) == ["rds.force_ssl", "work_mem"], found
     fails("InvalidParameterValue", lambda: put("rds.force_ssl", "maybe", "immediate"))
     for value in ("-1", "500"):
         put("log_min_duration_statement", value, "immediate")

@@ -199,6 +199,19 @@ def logs_retention(cloud: Cloud) -> None:
     logs.put_retention_policy(logGroupName=name, retentionInDays=14)
 
 
+@row("logs-named")
+def logs_named(cloud: Cloud) -> None:
+    logs, names = cloud.client("logs"), [f"/{fresh('group')}" for _ in range(3)]
+    for name in names[:2]:
+        logs.create_log_group(logGroupName=name)
+    found = lambda asked: [one["logGroupName"] for one in logs.describe_log_groups(logGroupIdentifiers=asked)["logGroups"]]
+    assert found(names[1:]) == names[1:2]
+    assert found(names[2:]) == []
+    both = lambda: logs.describe_log_groups(logGroupIdentifiers=names, logGroupNamePrefix="/")
+    fails("InvalidParameterException", both)
+    fails("InvalidParameterException", lambda: found([f"/{index}" for index in range(51)]))
+
+
 @row("logs-protection")
 def logs_protection(cloud: Cloud) -> None:
     logs, name = cloud.client("logs"), f"/{fresh('group')}"

@@ -1,6 +1,7 @@
 //! What the parameters of a group are for, and the calls for each.
 
 use super::ParameterGroupSpec;
+use crate::rds::Asked;
 use crate::{Aws, error::Sent};
 use aws_sdk_rds::types::{DbClusterParameterGroup, DbParameterGroup, Parameter, Tag};
 use bedplate_model::{CallError, Resolved};
@@ -18,8 +19,12 @@ pub trait Scope: Sized + Send + Sync + 'static {
 
     /// All groups.
     fn groups(cloud: &Aws) -> impl Future<Output = Result<Vec<Group>, CallError>> + Send;
-    /// All parameters of a group; `None` when there is no such group.
-    fn parameters(cloud: &Aws, name: &str) -> impl Future<Output = Result<Option<Vec<Parameter>>, CallError>> + Send;
+    /// Parameters of a group; `None` when there is no such group.
+    fn parameters(
+        cloud: &Aws,
+        name: &str,
+        asked: Asked,
+    ) -> impl Future<Output = Result<Option<Vec<Parameter>>, CallError>> + Send;
     /// Makes a group.
     fn create(
         cloud: &Aws,
@@ -69,6 +74,7 @@ impl Scope for OfCluster {
         "rds:ModifyDBClusterParameterGroup",
         "rds:RemoveTagsFromResource",
         "rds:ResetDBClusterParameterGroup",
+        "tag:GetResources",
     ];
 
     async fn groups(cloud: &Aws) -> Result<Vec<Group>, CallError> {
@@ -90,9 +96,10 @@ impl Scope for OfCluster {
         Ok(found)
     }
 
-    async fn parameters(cloud: &Aws, name: &str) -> Result<Option<Vec<Parameter>>, CallError> {
+    async fn parameters(cloud: &Aws, name: &str, asked: Asked) -> Result<Option<Vec<Parameter>>, CallError> {
         let mut found = Vec::new();
         let request = cloud.rds.describe_db_cluster_parameters().db_cluster_parameter_group_name(name);
+        let request = request.set_source(asked.source()).set_filters(asked.filters());
         let mut pages = request.into_paginator().items().send();
         while let Some(parameter) = pages.next().await {
             let Some(parameter) = parameter.found()? else { return Ok(None) };
@@ -143,6 +150,7 @@ impl Scope for OfInstances {
         "rds:ModifyDBParameterGroup",
         "rds:RemoveTagsFromResource",
         "rds:ResetDBParameterGroup",
+        "tag:GetResources",
     ];
 
     async fn groups(cloud: &Aws) -> Result<Vec<Group>, CallError> {
@@ -164,9 +172,10 @@ impl Scope for OfInstances {
         Ok(found)
     }
 
-    async fn parameters(cloud: &Aws, name: &str) -> Result<Option<Vec<Parameter>>, CallError> {
+    async fn parameters(cloud: &Aws, name: &str, asked: Asked) -> Result<Option<Vec<Parameter>>, CallError> {
         let mut found = Vec::new();
         let request = cloud.rds.describe_db_parameters().db_parameter_group_name(name);
+        let request = request.set_source(asked.source()).set_filters(asked.filters());
         let mut pages = request.into_paginator().items().send();
         while let Some(parameter) = pages.next().await {
             let Some(parameter) = parameter.found()? else { return Ok(None) };

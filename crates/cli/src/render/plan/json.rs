@@ -1,7 +1,7 @@
 //! The contract of `plan --json`.
 
 use super::action_word;
-use crate::advice::call_hint;
+use crate::{advice::call_hint, render::ledger_json};
 use bedplate_aws::Ledger;
 use bedplate_model::{Json, is_known};
 use bedplate_plan::{Change, Plan};
@@ -22,6 +22,7 @@ pub(crate) fn plan_json(plan: &Plan, ledger: &Ledger) -> Json {
         "refusals": plan.refusals,
         "unseen": unseen,
         "api_calls": ledger.calls(),
+        "api_ledger": ledger_json(ledger),
     })
 }
 

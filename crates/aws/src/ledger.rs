@@ -1,0 +1,220 @@
+//! The ledger: every request that was sent, by operation.
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        interceptors::{
+            Intercept,
+            context::{
+                BeforeDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
+                BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+            },
+            dyn_dispatch_hint,
+        },
+        orchestrator::Metadata,
+        runtime_components::RuntimeComponents,
+    },
+};
+use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use serde::Serialize;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Counts requests by operation, and how close together those of one service were.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger(Arc<Mutex<Book>>);
+
+#[derive(Debug, Default)]
+struct Book {
+    entries: BTreeMap<String, Entry>,
+    peaks: BTreeMap<String, Peak>,
+}
+
+/// What one operation took.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Entry {
+    /// Requests sent, retries included.
+    pub calls: u64,
+    /// Those of them that repeated an earlier one.
+    pub retries: u64,
+    /// Bytes that AWS answered with, without headers.
+    pub bytes: u64,
+    /// Seconds spent waiting for answers, the pauses before retries included. Calls that wait at the same time count
+    /// each.
+    pub waited: f64,
+}
+
+/// The requests of one second.
+#[derive(Debug, Default)]
+struct Peak {
+    last_second: VecDeque<Instant>,
+    most: usize,
+}
+
+/// When a call began and how often it was sent, kept with the call.
+#[derive(Debug)]
+struct Running {
+    began: Instant,
+    sent: u64,
+}
+
+impl Storable for Running {
+    type Storer = StoreReplace<Self>;
+}
+
+impl Ledger {
+    /// Requests sent so far, by `service:Operation`.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.book().entries.iter().map(|(operation, entry)| (operation.clone(), entry.calls)).collect()
+    }
+
+    /// What each operation took so far, by `service:Operation`.
+    pub fn entries(&self) -> BTreeMap<String, Entry> {
+        self.book().entries.clone()
+    }
+
+    /// The most requests that a service got within one second, by service.
+    pub fn peaks(&self) -> BTreeMap<String, usize> {
+        self.book().peaks.iter().map(|(service, peak)| (service.clone(), peak.most)).collect()
+    }
+
+    /// Counts a request that no SDK client sends: `kubernetes:ApplyNamespaces`.
+    pub(crate) fn count(&self, operation: &str) {
+        let (service, operation) = operation.split_once(':').unwrap_or((operation, ""));
+        self.sent(service, operation, false, Instant::now());
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sent(&self, service: &str, operation: &str, again: bool, now: Instant) {
+        let mut book = self.book();
+        let entry = book.entries.entry(format!("{service}:{operation}")).or_default();
+        entry.calls += 1;
+        entry.retries += u64::from(again);
+        book.peaks.entry(service.to_owned()).or_default().add(now);
+    }
+
+    fn answered(&self, service: &str, operation: &str, bytes: u64) {
+        self.book().entries.entry(format!("{service}:{operation}")).or_default().bytes += bytes;
+    }
+
+    fn ended(&self, service: &str, operation: &str, waited: Duration) {
+        self.book().entries.entry(format!("{service}:{operation}")).or_default().waited += waited.as_secs_f64();
+    }
+}
+
+impl Peak {
+    fn add(&mut self, now: Instant) {
+        while self.last_second.front().is_some_and(|then| now.duration_since(*then) >= Duration::from_secs(1)) {
+            self.last_second.pop_front();
+        }
+        self.last_second.push_back(now);
+        self.most = self.most.max(self.last_second.len());
+    }
+}
+
+#[dyn_dispatch_hint]
+impl Intercept for Ledger {
+    fn name(&self) -> &'static str {
+        "ledger"
+    }
+
+    fn read_before_execution(
+        &self,
+        _context: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        config.interceptor_state().store_put(Running { began: Instant::now(), sent: 0 });
+        Ok(())
+    }
+
+    fn read_before_transmit(
+        &self,
+        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let Some((service, operation)) = name(config) else { return Ok(()) };
+        let running = config.load::<Running>().map(|running| (running.began, running.sent));
+        let now = Instant::now();
+        let (began, sent) = running.unwrap_or((now, 0));
+        self.sent(&service, &operation, sent > 0, now);
+        config.interceptor_state().store_put(Running { began, sent: sent + 1 });
+        Ok(())
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let bytes = context.response().body().bytes().map_or(0, <[u8]>::len);
+        if let Some((service, operation)) = name(config) {
+            self.answered(&service, &operation, bytes as u64);
+        }
+        Ok(())
+    }
+
+    fn read_after_execution(
+        &self,
+        _context: &FinalizerInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let began = config.load::<Running>().filter(|running| running.sent > 0).map(|running| running.began);
+        if let (Some((service, operation)), Some(began)) = (name(config), began) {
+            self.ended(&service, &operation, began.elapsed());
+        }
+        Ok(())
+    }
+}
+
+/// Service and operation of a call.
+fn name(config: &ConfigBag) -> Option<(String, String)> {
+    let metadata = config.load::<Metadata>()?;
+    Some((prefix(metadata.service()), metadata.name().to_owned()))
+}
+
+/// The service as IAM actions name it, from the SDK's name for it.
+pub(crate) fn prefix(service: &str) -> String {
+    match service {
+        "CloudWatch Logs" | "cloudwatchlogs" => "logs".to_owned(),
+        "Application Auto Scaling" | "applicationautoscaling" => "application-autoscaling".to_owned(),
+        "Cost Explorer" | "costexplorer" => "ce".to_owned(),
+        "Resource Groups Tagging API" | "resourcegroupstagging" => "tag".to_owned(),
+        other => other.to_lowercase().replace(' ', ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_are_calls_too() {
+        let (ledger, now) = (Ledger::default(), Instant::now());
+        ledger.sent("ec2", "DescribeVpcs", false, now);
+        ledger.sent("ec2", "DescribeVpcs", true, now);
+        ledger.answered("ec2", "DescribeVpcs", 100);
+        ledger.ended("ec2", "DescribeVpcs", Duration::from_millis(500));
+        let entry = Entry { calls: 2, retries: 1, bytes: 100, waited: 0.5 };
+        assert_eq!(ledger.entries(), BTreeMap::from([("ec2:DescribeVpcs".to_owned(), entry)]));
+        assert_eq!(ledger.calls()["ec2:DescribeVpcs"], 2);
+    }
+
+    #[test]
+    fn a_peak_is_what_fits_into_one_second() {
+        let (ledger, start) = (Ledger::default(), Instant::now());
+        for milliseconds in [0, 400, 900, 1000, 2500] {
+            ledger.sent("iam", "ListRoles", false, start + Duration::from_millis(milliseconds));
+        }
+        // The first is a second old when the fourth comes.
+        assert_eq!(ledger.peaks(), BTreeMap::from([("iam".to_owned(), 3)]));
+    }
+}
