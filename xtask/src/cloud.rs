@@ -55,8 +55,13 @@ pub(crate) struct Cloud {
 impl Cloud {
     /// Starts it and waits until it answers.
     pub(crate) fn start(workspace: &Workspace, python: &Path, port: Option<u16>) -> Result<Self> {
+        Self::with(workspace, python, port, &[])
+    }
+
+    /// The same with arguments of the local cloud's.
+    pub(crate) fn with(workspace: &Workspace, python: &Path, port: Option<u16>, args: &[&str]) -> Result<Self> {
         let mut command = module(workspace, python, "bedplate_cloud");
-        command.arg("--port").arg(process::port(port, USUAL_PORT)?.to_string()).arg("--exit-with-parent");
+        command.arg("--port").arg(process::port(port, USUAL_PORT)?.to_string()).arg("--exit-with-parent").args(args);
         let mut process = Running::start(&mut command)?;
         // A second or two, on a machine that does nothing else.
         let endpoint = process

@@ -7,6 +7,7 @@ use std::{env, path::PathBuf, process::ExitCode};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod cloud;
 mod demo;
 mod docs;
@@ -39,6 +40,8 @@ enum Task {
     Figures,
     /// Cuts runs off at every instant and proves that the next one converges
     Prove(prove::Args),
+    /// Measures speed, calls and size, and prints them as a table
+    Bench(bench::Args),
     /// Checks and tests everything, and ends with the line "N passed, N failed, N skipped"
     Test(test::Args),
 }
@@ -77,6 +80,7 @@ fn main() -> Result<ExitCode> {
         Task::Docs => docs::run(&workspace),
         Task::Figures => figures::run(&workspace),
         Task::Prove(args) => prove::run(&workspace, &args),
+        Task::Bench(args) => bench::run(&workspace, &args),
         Task::Test(args) => test::run(&workspace, &args),
     }
 }

@@ -16,7 +16,7 @@ use std::{
 
 /// Budgets, Cost Explorer and the cost and usage report answer only here, wherever the platform is (AWS General Reference,
 /// "Billing and Cost Management endpoints").
-const HOME: &str = "us-east-1";
+pub(crate) const HOME: &str = "us-east-1";
 
 /// The clients, one per service, over one HTTP connection pool.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use aws_smithy_runtime_api::{
         interceptors::{
             Intercept,
             context::{
-                BeforeDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
+                AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
                 BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
             },
             dyn_dispatch_hint,
@@ -148,9 +148,10 @@ impl Intercept for Ledger {
         Ok(())
     }
 
-    fn read_before_deserialization(
+    // Only now the body has been read as a whole.
+    fn read_after_deserialization(
         &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {

@@ -4,7 +4,7 @@
 //! A survey only reads, so an answer that is shared there cannot be older than a change of our own. The walk works with
 //! clients that share nothing.
 
-use crate::{Aws, error::Sent};
+use crate::{Aws, clients::HOME, error::Sent};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use bedplate_model::{CallError, Id, Json, StackId, TAG_STACK, Tags};
 use std::{
@@ -16,8 +16,10 @@ use tokio::sync::OnceCell;
 
 /// The services whose tags are asked for one resource at a time, and are therefore looked up in the index. Of the others
 /// the description of a resource has its tags, or they mean more than ownership.
-const INDEXED: [&str; 9] = [
+const INDEXED: [&str; 11] = [
     "application-autoscaling",
+    "budgets",
+    "ce",
     "cloudwatch",
     "dynamodb",
     "elasticache",
@@ -28,21 +30,35 @@ const INDEXED: [&str; 9] = [
     "sns",
 ];
 
-/// The same for what has no region, which only the index of one region knows.
-const INDEXED_AT_HOME: [&str; 3] = ["budgets", "ce", "cloudwatch"];
-
 /// The most that the index puts on a page.
 const PAGE: i32 = 100;
 
 /// What the last run left behind, as the state has it.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// Whose it is.
-    pub stack: StackId,
+    stack: StackId,
     /// The tags of every resource, as they were last sent.
-    pub tags: BTreeSet<Tags>,
+    tags: BTreeSet<Tags>,
     /// The settings last sent, by resource type and id.
-    pub settings: BTreeMap<(String, Id), Json>,
+    settings: BTreeMap<(String, Id), Json>,
+}
+
+impl Recorded {
+    /// Nothing, of this stack.
+    pub fn new(stack: StackId) -> Self {
+        Self { stack, tags: BTreeSet::new(), settings: BTreeMap::new() }
+    }
+
+    /// With what was last sent to a resource. Without tags, those of the index are not believed.
+    pub fn add(&mut self, kind: &str, id: Option<&Id>, settings: &Json, tags: Option<&Tags>) {
+        self.tags.extend(tags.cloned());
+        self.settings.extend(id.map(|id| ((kind.to_owned(), id.clone()), settings.clone())));
+    }
+
+    /// Whether tags are exactly those that were last sent to something: they name its address and generation.
+    fn is_unchanged(&self, tags: &Tags) -> bool {
+        self.tags.contains(tags)
+    }
 }
 
 /// The answers that are shared.
@@ -103,13 +119,15 @@ impl Aws {
     pub(crate) async fn indexed_tags(&self, arn: &str) -> Option<Tags> {
         let shared = self.shared.as_ref().filter(|shared| !shared.recorded.tags.is_empty())?;
         let service = arn.split(':').nth(2)?;
-        let home = arn.split(':').nth(3)?.is_empty() && INDEXED_AT_HOME.contains(&service);
-        let index = if home {
-            shared.index_at_home.get_or_init(|| index(&self.tagging_at_home, shared, &INDEXED_AT_HOME)).await
+        // What has no region is in the index of one; buckets are in that of their own.
+        let anywhere = arn.split(':').nth(3)?.is_empty() && service != "s3";
+        let here = self.tagging.config().region().is_some_and(|region| region.as_ref() == HOME);
+        let index = if anywhere && !here {
+            shared.index_at_home.get_or_init(|| index(&self.tagging_at_home, shared)).await
         } else {
-            shared.index.get_or_init(|| index(&self.tagging, shared, &INDEXED)).await
+            shared.index.get_or_init(|| index(&self.tagging, shared)).await
         };
-        index.get(arn).filter(|tags| shared.recorded.tags.contains(*tags)).cloned()
+        index.get(arn).filter(|tags| shared.recorded.is_unchanged(tags)).cloned()
     }
 
     /// The settings last sent to a resource, in a survey.
@@ -120,13 +138,9 @@ impl Aws {
 
 /// All resources of the stack in these services, with their tags. Nothing where the index cannot be asked: the services
 /// are then asked one by one, which takes longer and tells the same.
-async fn index(
-    client: &aws_sdk_resourcegroupstagging::Client,
-    shared: &Shared,
-    services: &[&str],
-) -> BTreeMap<String, Tags> {
+async fn index(client: &aws_sdk_resourcegroupstagging::Client, shared: &Shared) -> BTreeMap<String, Tags> {
     let filter = TagFilter::builder().key(TAG_STACK).values(shared.recorded.stack.as_str()).build();
-    let services = services.iter().map(|service| (*service).to_owned()).collect();
+    let services = INDEXED.iter().map(|service| (*service).to_owned()).collect();
     let request = client.get_resources().tag_filters(filter).set_resource_type_filters(Some(services));
     let mut pages = request.resources_per_page(PAGE).into_paginator().items().send();
     let mut found = BTreeMap::new();
@@ -143,6 +157,20 @@ mod tests {
     use super::*;
     use bedplate_model::Class;
     use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+
+    #[test]
+    fn tags_are_believed_only_as_they_were_sent() {
+        let tags = |owner: &str, address: &str| -> Tags {
+            let pairs = [("Owner", owner), ("bedplate:address", address), ("bedplate:generation", "1")];
+            pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        };
+        let mut recorded = Recorded::new(StackId::new("s"));
+        recorded.add("sns.topic", None, &Json::Null, Some(&tags("team", "monitoring/topic")));
+        assert!(recorded.is_unchanged(&tags("team", "monitoring/topic")));
+        for other in [tags("somebody", "monitoring/topic"), tags("team", "monitoring/other"), Tags::new()] {
+            assert!(!recorded.is_unchanged(&other), "{other:?}");
+        }
+    }
 
     #[tokio::test]
     async fn a_question_is_asked_once() {

@@ -261,13 +261,24 @@ impl Session {
 
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
-        let observations = self.survey(graph, options.targets.as_ref()).await?;
+        let observations = self.survey(graph, options.targets.as_ref(), recorded(&self.state, true)).await?;
         Ok(make(graph, &self.state, &observations, &self.kinds, options)?)
     }
 
+    /// The same for the whole platform, with every tag asked of its own service: the index of all tags may be late.
+    pub(crate) async fn audit(&self) -> Result<Plan> {
+        let observations = self.survey(&self.graph, None, recorded(&self.state, false)).await?;
+        Ok(make(&self.graph, &self.state, &observations, &self.kinds, &Options::default())?)
+    }
+
     /// Looks at everything declared or recorded, or at the targets.
-    async fn survey(&self, graph: &Graph, targets: Option<&BTreeSet<Address>>) -> Result<Observations> {
-        let aws = self.aws.surveying(recorded(&self.state));
+    async fn survey(
+        &self,
+        graph: &Graph,
+        targets: Option<&BTreeSet<Address>>,
+        recorded: Recorded,
+    ) -> Result<Observations> {
+        let aws = self.aws.surveying(recorded);
         Ok(survey(&self.kinds, &aws, graph, &self.state, targets).await?)
     }
 
@@ -277,17 +288,13 @@ impl Session {
     }
 }
 
-/// What a survey may compare shared answers with.
-fn recorded(state: &State) -> Recorded {
-    let settings = state.resources.values().filter_map(|resource| {
-        let id = resource.id.clone()?;
-        Some(((resource.kind.clone(), id), resource.spec.clone()))
-    });
-    Recorded {
-        stack: state.stack.clone(),
-        tags: state.resources.values().map(|resource| resource.tags.clone()).collect(),
-        settings: settings.collect(),
+/// What a survey may compare shared answers with; the tags only where the index of tags is to be asked.
+fn recorded(state: &State, tags: bool) -> Recorded {
+    let mut recorded = Recorded::new(state.stack.clone());
+    for resource in state.resources.values() {
+        recorded.add(&resource.kind, resource.id.as_ref(), &resource.spec, tags.then_some(&resource.tags));
     }
+    recorded
 }
 
 /// The stack's outputs, as far as they are known.

@@ -1,14 +1,16 @@
 """The Resource Groups Tagging API: what has tags, in every service that it covers.
 
 What it does not cover is not guessed at: IAM roles are not in it (a policy of the account, an OIDC provider and an
-instance profile are, in us-east-1), Auto Scaling groups are not returned, and budgets, anomaly monitors and
-dashboards are left out because the documentation does not say so for certain.
+instance profile are, in us-east-1) and Auto Scaling groups are not returned; "all resource types" are otherwise
+(Resource Groups Tagging API Reference, "Services that support the Resource Groups Tagging API").
 """
 
 import base64
 from collections.abc import Iterator
 from typing import Any
 
+from moto.applicationautoscaling.models import applicationautoscaling_backends
+from moto.cloudwatch.models import cloudwatch_backends
 from moto.elbv2.models import elbv2_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 from moto.s3.models import s3_backends
@@ -27,9 +29,9 @@ Tags = dict[str, str]
 # Where IAM's resources are found, as those of every global service.
 HOME = "us-east-1"
 # Shelves whose resources the API does not return.
-LEFT_OUT = ("autoscaling.", "budgets.", "ce.")
+LEFT_OUT = ("autoscaling.",)
 # Services whose tags are looked up below; of every other one moto says what is tagged.
-OWN = ("ec2", "eks", "elasticache", "elasticloadbalancing", "iam", "rds", "autoscaling", "cloudfront")
+OWN = ("application-autoscaling", "ec2", "eks", "elasticache", "elasticloadbalancing", "iam", "rds", "autoscaling", "cloudfront")
 # ARNs without a type of their own, which the filters name nevertheless.
 NAMED_TYPES = {"s3": "bucket", "sns": "topic", "sqs": "queue"}
 
@@ -57,6 +59,11 @@ def _own(region: str) -> Iterator[tuple[str, Tags]]:
         if where == region:
             yield cluster.doc["arn"], cluster.doc["tags"]
             yield from _inside(cluster)
+    for by_name in applicationautoscaling_backends[settings.ACCOUNT][region].targets.values():
+        yield from ((target.arn, getattr(target, "tag_map", {})) for target in by_name.values())
+    cloudwatch = cloudwatch_backends[settings.ACCOUNT][region]
+    for dashboard in cloudwatch.dashboards.values():
+        yield dashboard.arn, cloudwatch.tagger.get_tag_dict_for_resource(dashboard.arn)
     waf = wafv2_backends[settings.ACCOUNT][region]
     elb = elbv2_backends[settings.ACCOUNT][region]
     for tags, alive in ((waf.tagging_service.tags, [*waf.wacls, *waf.ip_sets]), (elb.tagging_service.tags, elbv2.alive(region))):

@@ -3,6 +3,7 @@
 //! The tests here only read, so they share one cloud. What is expected is written as `platform.md` has it and read back
 //! with boto3.
 
+mod calls;
 mod cluster;
 mod inventory;
 mod network;

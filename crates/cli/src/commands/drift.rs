@@ -8,7 +8,7 @@ use crate::{
     session::{Local, Session},
 };
 use anyhow::Result;
-use bedplate_plan::{Change, Options, Plan};
+use bedplate_plan::{Change, Plan};
 
 pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) -> Result<Exit> {
     let local = match args.repair {
@@ -19,7 +19,7 @@ pub(crate) async fn run(globals: &Globals, args: &DriftArgs, printer: &Printer) 
         return Err(Refused::new("nothing was applied yet, so nothing can have drifted", "run `bedplate bootstrap`"));
     }
     let session = Session::connect(globals, local).await?;
-    let mut plan = session.plan(&session.graph, &Options::default()).await?;
+    let mut plan = session.audit().await?;
     plan.changes.retain(drifted);
     plan.refusals.retain(|refusal| plan.changes.iter().any(|change| change.address == refusal.address));
     if args.repair {

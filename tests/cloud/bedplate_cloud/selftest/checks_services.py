@@ -351,6 +351,11 @@ def tagging_resources(cloud: Cloud) -> None:
     assert {"Key": "a", "Value": "b"} in ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]["Tags"]
     api.untag_resources(ResourceARNList=[arn], TagKeys=["a", "Mark"])
     assert kinds(ResourceTypeFilters=["ec2:vpc"]) == set()
+    limit = {"Amount": "1", "Unit": "USD"}
+    budget = {"BudgetName": mark, "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
+    cloud.client("budgets").create_budget(AccountId=ACCOUNT, Budget=budget, ResourceTags=pairs)
+    cloud.client("cloudwatch").put_dashboard(DashboardName=mark, DashboardBody='{"widgets":[]}', Tags=pairs)
+    assert kinds(ResourceTypeFilters=["budgets", "cloudwatch"]) == {"budgets:budget", "cloudwatch:dashboard"}
     assert mark in api.get_tag_values(Key="Mark")["TagValues"]
 
 

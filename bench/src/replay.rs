@@ -1,0 +1,96 @@
+//! What a survey's requests take when they are sent one after the other over one connection, with nothing around them.
+
+use anyhow::{Context, Result};
+use aws_config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::byte_stream::ByteStream;
+use bedplate_aws::{Aws, KINDS, Recorded};
+use bedplate_engine::{Kinds, survey};
+use bedplate_model::Json;
+use bedplate_platform::{build, choices, config::Config};
+use bedplate_state::parse;
+use serde_json::json;
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+/// Keeps every request that goes through it.
+#[derive(Clone, Debug)]
+struct Recording {
+    client: SharedHttpClient,
+    requests: Arc<Mutex<Vec<HttpRequest>>>,
+    connector: Arc<Mutex<Option<SharedHttpConnector>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Tap {
+    connector: SharedHttpConnector,
+    requests: Arc<Mutex<Vec<HttpRequest>>>,
+}
+
+impl HttpClient for Recording {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        let connector = self.client.http_connector(settings, components);
+        *self.connector.lock().unwrap_or_else(PoisonError::into_inner) = Some(connector.clone());
+        SharedHttpConnector::new(Tap { connector, requests: Arc::clone(&self.requests) })
+    }
+}
+
+impl HttpConnector for Tap {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).extend(request.try_clone());
+        self.connector.call(request)
+    }
+}
+
+/// Looks as a plan does, then replays.
+pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: usize) -> Result<Json> {
+    let config = Config::load(config)?;
+    let state = parse(&fs_err::read(state)?)?;
+    let facts = choices::recorded(&config, &state.choices).context("the state has no choices")?;
+    let graph = build(&config, &facts)?;
+    let kinds = Kinds::new(KINDS);
+    let requests: Arc<Mutex<Vec<HttpRequest>>> = Arc::default();
+    let connector: Arc<Mutex<Option<SharedHttpConnector>>> = Arc::default();
+    let client = aws_smithy_http_client::Builder::new().build_http();
+    let client = Recording { client, requests: Arc::clone(&requests), connector: Arc::clone(&connector) };
+    let loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(state.region.clone()))
+        .endpoint_url(endpoint)
+        .http_client(client);
+    let aws = Aws::new(&loader.load().await);
+
+    let mut surveys = Vec::new();
+    for _ in 0..runs {
+        requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut recorded = Recorded::new(state.stack.clone());
+        for resource in state.resources.values() {
+            recorded.add(&resource.kind, resource.id.as_ref(), &resource.spec, Some(&resource.tags));
+        }
+        let began = Instant::now();
+        survey(&kinds, &aws.surveying(recorded), &graph, &state, None).await?;
+        surveys.push(began.elapsed().as_secs_f64());
+    }
+
+    let requests = std::mem::take(&mut *requests.lock().unwrap_or_else(PoisonError::into_inner));
+    let connector = connector.lock().unwrap_or_else(PoisonError::into_inner).take().context("nothing was sent")?;
+    let mut replays = Vec::new();
+    for _ in 0..runs {
+        let began = Instant::now();
+        for request in &requests {
+            let request = request.try_clone().context("a request with a stream")?;
+            let answer = connector.call(request).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
+            ByteStream::new(answer.into_body()).collect().await?;
+        }
+        replays.push(began.elapsed().as_secs_f64());
+    }
+    Ok(json!({"requests": requests.len(), "survey": surveys, "back_to_back": replays}))
+}

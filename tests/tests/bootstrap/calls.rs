@@ -1,0 +1,71 @@
+//! What a plan asks of AWS when nothing has changed.
+
+use crate::BUILT;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// Calls that AWS answers for one thing at a time, and how many there are of it. Each reason is in `docs/performance.md`.
+const ONE_BY_ONE: [(&str, u64); 19] = [
+    ("application-autoscaling:DescribeScalableTargets", 2),
+    ("application-autoscaling:DescribeScalingPolicies", 2),
+    ("budgets:DescribeSubscribersForNotification", 7),
+    ("ec2:DescribeSecurityGroups", 2),
+    ("ec2:DescribeVpcAttribute", 2),
+    ("eks:DescribeAddon", 5),
+    ("elasticache:ListTagsForResource", 1),
+    ("kms:ListResourceTags", 1),
+    ("s3:GetBucketEncryption", 2),
+    ("s3:GetBucketLifecycleConfiguration", 2),
+    ("s3:GetBucketLogging", 2),
+    ("s3:GetBucketOwnershipControls", 2),
+    ("s3:GetBucketPolicy", 2),
+    ("s3:GetBucketVersioning", 2),
+    ("s3:GetPublicAccessBlock", 2),
+    ("s3:ListBucketIntelligentTieringConfigurations", 2),
+    ("s3:ListObjectsV2", 2),
+    ("secretsmanager:DescribeSecret", 3),
+    ("rds:DescribeDBClusterParameters", 2),
+];
+
+#[test]
+fn a_plan_asks_once_for_all_resources_of_a_type() {
+    let plan = BUILT.project.plan();
+    let calls: BTreeMap<&str, u64> = plan.0["api_calls"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .map(|(call, count)| (call.as_str(), count.as_u64().unwrap()))
+        .collect();
+    let allowed = BTreeMap::from(ONE_BY_ONE);
+    let more: Vec<_> =
+        calls.iter().filter(|(call, count)| **count > allowed.get(*call).copied().unwrap_or(1)).collect();
+    assert!(more.is_empty(), "{more:?}");
+    // Whoever lists tags one resource at a time shows here, also with one resource.
+    let tags: Vec<_> = calls.keys().filter(|call| call.contains(":ListTags") || call.ends_with("Tagging")).collect();
+    assert_eq!(tags, [&"elasticache:ListTagsForResource"]);
+}
+
+#[test]
+fn the_ledger_tells_what_each_call_took() {
+    let plan = BUILT.project.plan();
+    let operations = plan.0["api_ledger"]["operations"].as_object().unwrap();
+    let calls: serde_json::Map<String, Value> =
+        operations.iter().map(|(operation, entry)| (operation.clone(), entry["calls"].clone())).collect();
+    assert_eq!(Value::Object(calls), plan.0["api_calls"]);
+    for (operation, entry) in operations {
+        assert_eq!(entry["retries"], 0, "{operation}");
+        assert!(
+            entry["waited"].as_f64().unwrap() > 0.0 && entry["bytes"].as_u64().unwrap() > 0,
+            "{operation}: {entry}"
+        );
+    }
+    assert!(plan.0["api_ledger"]["per_second"]["s3"].as_u64().unwrap() > 1);
+}
+
+#[test]
+fn a_target_is_looked_at_with_what_it_depends_on_and_nothing_else() {
+    let plan = BUILT.project.run(&["plan", "--json", "--target", "network/vpc"]).ok().plan();
+    let calls: Vec<_> = plan.0["api_calls"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(calls, ["ec2:DescribeVpcAttribute", "ec2:DescribeVpcs", "sts:GetCallerIdentity"]);
+    assert_eq!(plan.0["summary"]["unchanged"], json!(BUILT.project.state()["resources"].as_object().unwrap().len()));
+}

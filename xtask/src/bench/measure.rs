@@ -1,0 +1,271 @@
+//! One function per group of figures.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, ensure};
+use fs_err as fs;
+use serde_json::Value as Json;
+
+use super::report::Row;
+use crate::{Workspace, cloud::Cloud, demo::PLATFORM, process::without_aws};
+
+/// Runs a program several times and prints the seconds of each and the most memory that one of them had, in MB.
+const TIMED: &str = "
+import json, resource, subprocess, sys, time
+seconds = []
+for _ in range(int(sys.argv[1])):
+    began = time.monotonic()
+    subprocess.run(sys.argv[2:], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds.append(time.monotonic() - began)
+unit = 1 if sys.platform == 'darwin' else 1024
+print(json.dumps({'seconds': seconds, 'memory': resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e6}))
+";
+
+/// Adds so many rules to the first security group of a stack, as somebody else would.
+const RULES: &str = "
+import boto3, sys
+ec2 = boto3.client('ec2', endpoint_url=sys.argv[1], region_name='us-east-1', aws_access_key_id='demo', aws_secret_access_key='demo')
+groups = ec2.describe_security_groups(Filters=[{'Name': 'tag-key', 'Values': ['bedplate:stack']}])['SecurityGroups']
+count = int(sys.argv[2])
+for start in range(0, count, 50):
+    ranges = [{'CidrIp': f'172.16.{number // 256}.{number % 256}/32'} for number in range(start, min(start + 50, count))]
+    permission = {'IpProtocol': 'tcp', 'FromPort': 9000, 'ToPort': 9000, 'IpRanges': ranges}
+    ec2.authorize_security_group_ingress(GroupId=groups[0]['GroupId'], IpPermissions=[permission])
+";
+
+/// AWS's minutes as seconds.
+const SCALE: f64 = 1.0 / 60.0;
+
+/// Where everything is.
+pub(crate) struct Bench<'a> {
+    workspace: &'a Workspace,
+    python: &'a Path,
+    bin: PathBuf,
+    flag: &'static str,
+    runs: usize,
+}
+
+/// A platform in a cloud of its own.
+struct Built {
+    cloud: Cloud,
+    config: PathBuf,
+    state: PathBuf,
+    /// What `bootstrap --json` said.
+    outcome: Json,
+}
+
+impl<'a> Bench<'a> {
+    pub(crate) fn new(workspace: &'a Workspace, python: &'a Path, profile: &str, runs: usize) -> Result<Self> {
+        let bin = workspace.bin.parent().context("the build folder has no parent")?.join(profile);
+        let flag = if profile == "release" { " --release" } else { "" };
+        Ok(Self { workspace, python, bin, flag, runs })
+    }
+
+    fn row(&self, group: &str, figure: impl Into<String>, value: f64, unit: &'static str, at_most: Option<f64>) -> Row {
+        let command = format!("cargo xtask bench {group}{}", self.flag);
+        Row { figure: figure.into(), value, unit, at_most, command }
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(format!("{name}{}", std::env::consts::EXE_SUFFIX))
+    }
+
+    fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.workspace.root.join("target/bench").join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Ok(folder)
+    }
+
+    fn bedplate(&self, config: &Path, endpoint: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.program("bedplate"));
+        with_keys(&mut command).arg("--config").arg(config).args(["--endpoint-url", endpoint]).args(arguments);
+        command
+    }
+
+    /// The answer of one of our measuring programs.
+    fn measured(&self, arguments: &[&str]) -> Result<Json> {
+        let mut command = Command::new(self.program("bedplate-bench"));
+        json(with_keys(&mut command).args(arguments))
+    }
+
+    fn python(&self, script: &str, arguments: &[&str]) -> Result<Vec<u8>> {
+        let mut command = Command::new(self.python);
+        output(with_keys(&mut command).args(["-c", script]).args(arguments))
+    }
+
+    /// Seconds of the median run, and memory in MB.
+    fn timed(&self, command: &Command) -> Result<(f64, f64)> {
+        let runs = self.runs.to_string();
+        let mut arguments = vec![runs.as_str(), command.get_program().to_str().context("the path is no text")?];
+        for argument in command.get_args() {
+            arguments.push(argument.to_str().context("the argument is no text")?);
+        }
+        let answer: Json = serde_json::from_slice(&self.python(TIMED, &arguments)?)?;
+        Ok((median(&answer["seconds"])?, float(&answer["memory"])?))
+    }
+
+    fn built(&self, name: &str, settings: &str, cloud: &[&str]) -> Result<Built> {
+        let folder = self.folder(name)?;
+        let config = folder.join("platform.toml");
+        fs::write(&config, format!("{PLATFORM}{settings}"))?;
+        let cloud = Cloud::with(self.workspace, self.python, None, cloud)?;
+        let outcome = json(&mut self.bedplate(&config, &cloud.endpoint, &["bootstrap", "--yes", "--json"]))?;
+        Ok(Built { cloud, config, state: folder.join("state/fintechglobal-production.json"), outcome })
+    }
+}
+
+/// Calls of a plan that finds nothing to do, by how much there is.
+pub(crate) fn calls(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    // EKS takes five of us-east-1's six zones, and no region has more.
+    for zones in [2, 3, 5] {
+        let built = bench.built("calls", &format!("[network]\nzones = {zones}\n"), &[])?;
+        let plan = json(&mut bench.bedplate(&built.config, &built.cloud.endpoint, &["plan", "--json"]))?;
+        let resources = float(&plan["summary"]["unchanged"])?;
+        let figure = format!("API calls of a plan without changes, {zones} zones, {resources} resources");
+        rows.push(bench.row("calls", figure, total(&plan)?, "", (zones == 2).then_some(80.0)));
+        if zones == 2 {
+            bench.python(RULES, &[&built.cloud.endpoint, "500"])?;
+            let plan = json(&mut bench.bedplate(&built.config, &built.cloud.endpoint, &["plan", "--json"]))?;
+            let figure = "the same with 500 further rules in a security group";
+            rows.push(bench.row("calls", figure, total(&plan)?, "", None));
+        }
+    }
+    Ok(rows)
+}
+
+/// How long such a plan takes, compared with its requests one after the other.
+pub(crate) fn plan(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let built = bench.built("plan", "", &[])?;
+    let (endpoint, runs) = (built.cloud.endpoint.as_str(), bench.runs.to_string());
+    let (config, state) = (built.config.to_string_lossy(), built.state.to_string_lossy());
+    let replay = bench.measured(&["replay", &config, &state, endpoint, "--runs", &runs])?;
+    let (seconds, memory) = bench.timed(&bench.bedplate(&built.config, endpoint, &["plan"]))?;
+    let bare = median(&replay["back_to_back"])?;
+    Ok(vec![
+        bench.row("plan", "plan without changes, start-up included", seconds, " s", None),
+        bench.row(
+            "plan",
+            format!("its {} requests one after the other, nothing else", replay["requests"]),
+            bare,
+            " s",
+            None,
+        ),
+        bench.row("plan", "ratio of the two", seconds / bare, "", Some(1.3)),
+        bench.row("plan", "memory of the plan", memory, " MB", Some(80.0)),
+    ])
+}
+
+/// How long a bootstrap takes when AWS takes its usual time.
+pub(crate) fn makespan(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let config = bench.folder("makespan")?.join("platform.toml");
+    fs::write(&config, PLATFORM)?;
+    let config = config.to_string_lossy();
+    let one = bench.measured(&["makespan", &config])?;
+    let many = bench.measured(&["makespan", &config, "--stacks", "20"])?;
+    let row = |figure: &str, value: &Json, unit, most| {
+        Ok::<_, anyhow::Error>(bench.row("makespan", figure, float(value)?, unit, most))
+    };
+    let mut rows = vec![
+        row("bootstrap at AWS's usual pace, simulated", &one["makespan"], " s", None)?,
+        row("its longest path", &one["critical_path"], " s", None)?,
+        row("ratio of the two", &one["ratio"], "", Some(1.05))?,
+        row("reads during it", &one["reads"], "", None)?,
+        row("from ready to the next, in poll intervals, at worst", &one["late_in_polls"], "", Some(2.0))?,
+        row("the same the old way", &one["old_way"]["makespan"], " s", None)?,
+        row("looks during it the old way", &one["old_way"]["polls"], "", None)?,
+        row("our gain", &one["old_way"]["ratio"], "×", None)?,
+    ];
+    for (count, measured) in [(1, &one), (20, &many)] {
+        for (service, most) in measured["changes_per_second"].as_object().context("no services")? {
+            let figure = format!("changing calls to {service} in the busiest second, {count} stacks");
+            rows.push(bench.row("makespan", figure, float(most)?, "", None));
+        }
+    }
+    Ok(rows)
+}
+
+/// The same for real, against the local cloud with AWS's times made shorter.
+pub(crate) fn scaled(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let scale = SCALE.to_string();
+    let built = bench.built("scaled", "", &["--durations", "aws", "--scale", &scale])?;
+    let seconds = float(&built.outcome["seconds"])?;
+    let done = built.outcome["done"].as_array().context("nothing was done")?;
+    let slowest = done.iter().filter_map(|done| done["seconds"].as_f64()).fold(0.0, f64::max);
+    Ok(vec![
+        bench.row("scaled", "bootstrap against the local cloud, AWS's times divided by 60", seconds, " s", None),
+        bench.row("scaled", "its slowest resource", slowest, " s", None),
+    ])
+}
+
+/// The engine alone.
+pub(crate) fn engine(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for resources in [1_000, 3_000, 10_000] {
+        let measured = bench.measured(&["engine", &resources.to_string()])?;
+        let most = (resources == 10_000).then_some(2.0);
+        let figure = |what: &str| format!("{what}, {resources} resources");
+        rows.push(bench.row("engine", figure("plan without changes"), float(&measured["plan_unchanged"])?, " s", most));
+        rows.push(bench.row("engine", figure("plan of all as new"), float(&measured["plan_new"])?, " s", most));
+        rows.push(bench.row(
+            "engine",
+            figure("apply in a cloud that answers at once"),
+            float(&measured["apply"])?,
+            " s",
+            None,
+        ));
+        rows.push(bench.row("engine", figure("saves of the state"), float(&measured["saves"])?, "", None));
+        rows.push(bench.row("engine", figure("bytes they wrote"), float(&measured["saved_bytes"])? / 1e6, " MB", None));
+    }
+    Ok(rows)
+}
+
+/// Start-up and size.
+pub(crate) fn start(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let program = bench.program("bedplate");
+    let mut command = Command::new(&program);
+    command.arg("--help");
+    let (seconds, memory) = bench.timed(&command)?;
+    let size = fs::metadata(&program)?.len();
+    Ok(vec![
+        bench.row("start", "`bedplate --help`", seconds * 1e3, " ms", Some(50.0)),
+        bench.row("start", "memory of it", memory, " MB", None),
+        bench.row("start", "size of the program", size as f64 / 1e6, " MB", (!bench.flag.is_empty()).then_some(40.0)),
+    ])
+}
+
+fn with_keys(command: &mut Command) -> &mut Command {
+    let keys = [("AWS_ACCESS_KEY_ID", "demo"), ("AWS_SECRET_ACCESS_KEY", "demo")];
+    without_aws(command).envs(keys).stdin(Stdio::null())
+}
+
+fn output(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.stderr(Stdio::piped()).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(output.stdout)
+}
+
+fn json(command: &mut Command) -> Result<Json> {
+    Ok(serde_json::from_slice(&output(command)?)?)
+}
+
+fn total(plan: &Json) -> Result<f64> {
+    let calls = plan["api_calls"].as_object().context("no api_calls")?;
+    Ok(calls.values().filter_map(Json::as_f64).sum())
+}
+
+fn float(value: &Json) -> Result<f64> {
+    value.as_f64().context("no number")
+}
+
+fn median(values: &Json) -> Result<f64> {
+    let mut values: Vec<f64> = values.as_array().context("no list")?.iter().filter_map(Json::as_f64).collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().context("an empty list")
+}
