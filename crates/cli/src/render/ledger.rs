@@ -1,7 +1,7 @@
 //! What was asked of AWS.
 
 use super::Printer;
-use bedplate_aws::Ledger;
+use bedplate_aws::{Ledger, LedgerEntry as Entry};
 use bedplate_model::Json;
 use serde_json::json;
 
@@ -11,15 +11,12 @@ pub(crate) fn show_ledger(printer: &Printer, ledger: &Ledger) {
         return;
     }
     let entries = ledger.entries();
-    let (calls, retries) =
-        entries.values().fold((0, 0), |(calls, retries), entry| (calls + entry.calls, retries + entry.retries));
-    printer.note(&format!("{calls} API calls, {retries} of them retries:"));
-    printer.note("  calls retries    bytes   waited");
+    printer.note(&format!("{} API calls:", entries.values().map(|entry| entry.calls).sum::<u64>()));
+    printer.note("  calls     bytes   waited");
     for (operation, entry) in entries {
-        printer.note(&format!(
-            "  {:>5} {:>7} {:>8} {:>7.2}s {operation}",
-            entry.calls, entry.retries, entry.bytes, entry.waited
-        ));
+        let again = if entry.retries > 0 { format!(", {} of them again", entry.retries) } else { String::new() };
+        let Entry { calls, bytes, waited, .. } = entry;
+        printer.note(&format!("  {calls:>5} {bytes:>9} {waited:>7.2}s {operation}{again}"));
     }
 }
 
