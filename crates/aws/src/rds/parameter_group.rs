@@ -4,7 +4,9 @@ mod scope;
 
 pub use scope::{Group, OfCluster, OfInstances, Scope};
 
-use super::{Asked, from_parameters, parameter_changes, relevant, retag, same_name, tags_of, to_tags, without_defaults};
+use super::{
+    Asked, from_parameters, parameter_changes, relevant, retag, same_name, tags_of, to_tags, without_defaults,
+};
 use crate::{Arn, Aws};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Verdict,
