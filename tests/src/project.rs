@@ -39,7 +39,8 @@ budgets_to_topic = false
 pub const STACK: &str = "fintechglobal-production";
 
 /// Kinds of resources that carry no tags, because AWS has none for them or they belong to AWS's services.
-pub const UNTAGGED: [&str; 9] = [
+pub const UNTAGGED: [&str; 10] = [
+    "autoscaling.traffic_source",
     "ec2.default_security_group",
     "iam.service_linked_role",
     "kms.alias",

@@ -42,6 +42,8 @@ fn outputs_are_what_aws_says() {
     assert_eq!(all["database_endpoint"], aurora["Endpoint"]);
     assert_eq!(all["database_reader_endpoint"], aurora["ReaderEndpoint"]);
     assert_eq!(all["database_secret_arn"], aurora["MasterUserSecret"]["SecretArn"]);
+    let balancers = BUILT.cloud.call("elbv2", "describe_load_balancers", json!({}));
+    assert_eq!(all["load_balancer_dns"], balancers["LoadBalancers"][0]["DNSName"]);
     let redis = BUILT.cloud.call("elasticache", "describe_replication_groups", json!({}));
     let redis = &redis["ReplicationGroups"][0]["NodeGroups"][0]["PrimaryEndpoint"];
     assert_eq!(all["redis_primary_endpoint"], redis["Address"]);

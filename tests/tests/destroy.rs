@@ -36,7 +36,7 @@ fn everything_goes_and_comes_back() {
     cloud.reset_calls();
     let built = cloud.inventory();
     for args in [&["destroy", "--yes"][..], &["destroy"], &["destroy", "--yes", "--json"]] {
-        let protected = ["cluster/cluster", "database/cluster", "sessions/table"];
+        let protected = ["cluster/cluster", "cluster/load-balancer", "database/cluster", "sessions/table"];
         let words = ["production", "protected", "deletion protection", "--lift-protection"];
         project.run(args).exits(3).says(&words).says(&protected);
     }

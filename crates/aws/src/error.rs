@@ -100,6 +100,10 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         {
             Class::NotYet
         }
+        // A fresh target group is not known to Auto Scaling at once, nor a fresh bucket policy to Elastic Load Balancing.
+        "ValidationError" if says("target groups may not be valid") => Class::NotYet,
+        "InvalidConfigurationRequest" if says("access denied for bucket") => Class::NotYet,
+        "ServiceLinkedRoleFailure" => Class::NotYet,
         "ResourcePropagationDelayException" | "ServiceLinkedRoleNotFound" => Class::NotYet,
         // Secrets Manager asks KMS for a key whose policy has not spread.
         "EncryptionFailure" | "DecryptionFailure" => Class::NotYet,
@@ -121,6 +125,13 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "BucketAlreadyExists" => Class::Foreign,
         // It does not get empty by waiting.
         "BucketNotEmpty" => Class::Invalid,
+
+        "DuplicateLoadBalancerName" | "DuplicateTargetGroupName" | "DuplicateListener" => Class::AlreadyExists,
+        // Auto Scaling has one code for everything that does not fit.
+        "ValidationError" if says("name not found") || says("not part of the group") => Class::NotFound,
+        // It does not pass by waiting.
+        "OperationNotPermitted" if says("deletion protection") => Class::Invalid,
+        "ResourceContention" | "ScalingActivityInProgress" => Class::Busy,
 
         "IdempotentParameterMismatch" | "IdempotencyParameterMismatchException" => Class::TokenSpent,
         "DependencyViolation" | "ResourceInUse" | "DeleteConflict" | "InvalidIPAddress.InUse" | "IncorrectState"
@@ -172,6 +183,8 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         {
             Class::Throttled
         }
+        // Elastic Load Balancing: `TooManyLoadBalancers`.
+        _ if code.starts_with("TooMany") => Class::Quota,
         "AuthorizationError" | "AuthorizationErrorException" => Class::Denied,
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure"
         | "UnrecognizedClientException" | "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException"
@@ -304,6 +317,20 @@ mod tests {
             ("ResourceInUseException", "Table already exists: t", Class::AlreadyExists),
             ("ResourceInUseException", "Attempt to change a resource which is still in use", Class::Busy),
             ("ContinuousBackupsUnavailableException", "", Class::Busy),
+            ("DuplicateListener", "", Class::AlreadyExists),
+            ("DuplicateTargetGroupName", "", Class::AlreadyExists),
+            ("LoadBalancerNotFound", "", Class::NotFound),
+            ("TooManyTargetGroups", "", Class::Quota),
+            ("TooManyRequestsException", "", Class::Throttled),
+            ("ResourceInUse", "Target group is currently in use by a listener or a rule", Class::Busy),
+            ("OperationNotPermitted", "cannot be deleted because deletion protection is enabled", Class::Invalid),
+            (
+                "InvalidConfigurationRequest",
+                "Access Denied for bucket: logs. Please check S3bucket permission",
+                Class::NotYet,
+            ),
+            ("ValidationError", "AutoScalingGroup name not found - AutoScalingGroup g not found", Class::NotFound),
+            ("ValidationError", "Provided Target Groups may not be valid. Please ensure they exist", Class::NotYet),
             (
                 "LimitExceededException",
                 "Only 10 tables can be created, updated, or deleted simultaneously",

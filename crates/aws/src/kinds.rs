@@ -1,7 +1,7 @@
 //! The table of resource types. A type that is not in it does not exist.
 
 use crate::{
-    Aws, athena, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, glue, iam, kms, kubernetes, logs,
+    Aws, athena, autoscaling, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, elb, glue, iam, kms, kubernetes, logs,
     organizations, rds, s3, scaling, secrets, sns,
 };
 use bedplate_model::{Entry, Kind};
@@ -34,6 +34,10 @@ pub static KINDS: &[&dyn Kind<Aws>] = &[
     &Entry::<kubernetes::ServiceAccount>::NEW,
     &Entry::<kubernetes::NodePortService>::NEW,
     &Entry::<kubernetes::Autoscaler>::NEW,
+    &Entry::<elb::LoadBalancer>::NEW,
+    &Entry::<elb::TargetGroup>::NEW,
+    &Entry::<elb::Listener>::NEW,
+    &Entry::<autoscaling::TrafficSource>::NEW,
     &Entry::<rds::SubnetGroup>::NEW,
     &Entry::<rds::ClusterParameterGroup>::NEW,
     &Entry::<rds::ParameterGroup>::NEW,

@@ -1,6 +1,7 @@
 //! AWS: clients, errors, and one file per resource type under the folder of its service.
 
 pub mod athena;
+pub mod autoscaling;
 pub mod budgets;
 pub mod ce;
 pub mod cloudwatch;
@@ -9,6 +10,7 @@ pub mod dynamodb;
 pub mod ec2;
 pub mod eks;
 pub mod elasticache;
+pub mod elb;
 pub mod facts;
 pub mod glue;
 pub mod iam;

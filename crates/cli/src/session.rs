@@ -259,6 +259,11 @@ impl Session {
         Ok(Self { local, aws, kinds: Kinds::new(KINDS), graph, state })
     }
 
+    /// Says what in the configuration somebody may regret.
+    pub(crate) fn warn(&self, printer: &Printer) {
+        self.local.config.warnings().iter().for_each(|warning| printer.warning(warning));
+    }
+
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
         let observations = self.survey(graph, options.targets.as_ref(), recorded(&self.state, true)).await?;

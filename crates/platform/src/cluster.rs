@@ -10,7 +10,7 @@ use bedplate_aws::{
     Arn, SubnetId,
     eks::{
         AccessEntry, AccessEntrySpec, AccessScope, Addon, AddonSpec, Cluster, ClusterOutputs, ClusterSpec,
-        FargateProfile, FargateProfileSpec, FargateSelector, NodeGroup, NodeGroupSpec,
+        FargateProfile, FargateProfileSpec, FargateSelector, NodeGroup, NodeGroupOutputs, NodeGroupSpec,
     },
 };
 use bedplate_model::{Draft, Input};
@@ -25,13 +25,14 @@ const SYSTEM: &str = "kube-system";
 const NODE_ROUTES: &str = "nodes fetch their images and join the cluster through the NAT gateways";
 const POD_ROUTES: &str = "pods on Fargate fetch their images through the NAT gateways";
 
+/// What the other layers need of the cluster.
+pub(crate) struct Parts {
+    pub(crate) cluster: ClusterOutputs<Draft>,
+    pub(crate) nodes: NodeGroupOutputs<Draft>,
+}
+
 /// Declares the layer.
-pub(crate) fn declare(
-    layers: &mut Layers<'_>,
-    network: &Network,
-    roles: &ClusterRoles,
-    key: &Input<Arn>,
-) -> ClusterOutputs<Draft> {
+pub(crate) fn declare(layers: &mut Layers<'_>, network: &Network, roles: &ClusterRoles, key: &Input<Arn>) -> Parts {
     let subnets: Input<BTreeSet<SubnetId>> = Input::all(network.app_subnets.clone());
     let cluster = control_plane(layers, network, roles, key, &subnets);
     access(layers, &cluster.name);
@@ -41,8 +42,8 @@ pub(crate) fn declare(
     for name in &first {
         addon(layers, &cluster.name, name, &BTreeMap::new());
     }
-    let nodes = node_group(layers, network, roles, &cluster.name, &subnets, &first);
-    let mut before = BTreeMap::from([(nodes, "without nodes its pods do not start, and EKS calls it degraded")]);
+    let (address, nodes) = node_group(layers, network, roles, &cluster.name, &subnets, &first);
+    let mut before = BTreeMap::from([(address, "without nodes its pods do not start, and EKS calls it degraded")]);
     if let Some(profile) = fargate(layers, network, roles, &cluster.name, &subnets)
         && system_on_fargate(layers)
     {
@@ -56,7 +57,7 @@ pub(crate) fn declare(
     layers.graph.output("cluster_endpoint", &cluster.endpoint);
     layers.graph.output("cluster_certificate_authority", &cluster.certificate_authority);
     layers.graph.output("cluster_security_group_id", &cluster.security_group);
-    cluster
+    Parts { cluster, nodes }
 }
 
 fn control_plane(
@@ -164,7 +165,7 @@ fn system_on_fargate(layers: &Layers<'_>) -> bool {
     layers.config.cluster.fargate_namespaces().iter().any(|namespace| namespace.as_str() == SYSTEM)
 }
 
-/// Declares the node group and returns its address.
+/// Declares the node group. With its address.
 fn node_group(
     layers: &mut Layers<'_>,
     network: &Network,
@@ -172,7 +173,7 @@ fn node_group(
     cluster: &Input<String>,
     subnets: &Input<BTreeSet<SubnetId>>,
     addons: &[&str],
-) -> String {
+) -> (String, NodeGroupOutputs<Draft>) {
     let config = layers.config;
     let settings = &config.cluster.node_group;
     let address = format!("cluster/node-group/{}", slug(&settings.name.to_string()));
@@ -192,7 +193,7 @@ fn node_group(
         declaration = declaration.after(&security::service_linked_role("eks-nodegroup"), why);
     }
     let labels = settings.labels.iter().map(|(key, value)| (key.to_string(), value.to_string()));
-    declaration.add::<NodeGroup>(NodeGroupSpec {
+    let nodes = declaration.add::<NodeGroup>(NodeGroupSpec {
         cluster: cluster.clone(),
         name: settings.name.to_string().into(),
         node_role: roles.node.clone(),
@@ -210,7 +211,7 @@ fn node_group(
         version: Some(config.cluster.version.to_string()).into(),
         release: None.into(),
     });
-    address
+    (address, nodes)
 }
 
 /// Declares the Fargate profile, unless no namespace is on Fargate, and returns its address.

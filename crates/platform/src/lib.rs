@@ -11,6 +11,7 @@ mod cluster;
 mod costs;
 mod database;
 mod kubernetes;
+mod load_balancer;
 mod monitoring;
 mod network;
 mod organization;
@@ -81,7 +82,7 @@ pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
         cache::declare(&mut layers, &network, &secrets, &key.arn);
     }
     let table = config.sessions.enabled.then(|| sessions::declare(&mut layers, &key.arn));
-    let bucket = storage::declare(&mut layers, &key.arn);
+    let buckets = storage::declare(&mut layers, &key.arn);
     let topic = costs::topic(&mut layers, &key.arn);
     costs::declare(&mut layers, &topic);
     if config.costs.report.enabled {
@@ -94,12 +95,13 @@ pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
 
     if config.cluster.enabled {
         let roles = security::cluster_roles(&mut layers);
-        let cluster = cluster::declare(&mut layers, &network, &roles, &key.arn);
+        let cluster::Parts { cluster, nodes } = cluster::declare(&mut layers, &network, &roles, &key.arn);
+        load_balancer::declare(&mut layers, &network, &nodes, &buckets.logs, &topic);
         network::cluster_rules(&mut layers, &network, &cluster.security_group);
         let belongings = security::Belongings {
             secrets: secrets.arns.into_iter().chain(database.map(|database| database.secret_arn)).collect(),
             table: table.map(|table| table.arn),
-            bucket: bucket.arn,
+            bucket: buckets.data_lake.arn.clone(),
         };
         let role = security::application(&mut layers, &cluster, &belongings, &key.arn);
         kubernetes::declare(&mut layers, &cluster, &role);

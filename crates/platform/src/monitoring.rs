@@ -116,16 +116,29 @@ fn alarms(layers: &mut Layers<'_>, network: &Network, topic: &Input<Arn>) {
     }
 }
 
-/// The alarm on errors of the application. `dimension` is the end of the load balancer's ARN: `app/name/id`.
-#[expect(dead_code, reason = "called by the load balancer's layer, which is not there yet")]
-pub(crate) fn load_balancer_alarm(layers: &mut Layers<'_>, dimension: &Input<String>, topic: &Input<Arn>) {
+/// The alarms on errors that clients get. `dimension` is the end of the load balancer's ARN: `app/name/id`.
+pub(crate) fn load_balancer_alarms(layers: &mut Layers<'_>, dimension: &Input<String>, topic: &Input<Arn>) {
     let settings = &layers.config.monitoring.alarms;
-    if settings.enabled {
+    if !settings.enabled {
+        return;
+    }
+    for (name, metric, description) in [
+        (
+            "application-errors",
+            "HTTPCode_Target_5XX_Count",
+            "The application answers with errors: look at the logs of its pods.",
+        ),
+        (
+            "load-balancer-errors",
+            "HTTPCode_ELB_5XX_Count",
+            "The load balancer finds no node that answers: look whether the application runs and is healthy.",
+        ),
+    ] {
         let watch = Watch {
-            name: "load-balancer-errors".to_owned(),
-            description: "The application answers with errors, or no node answers: look at the pods and their logs.",
+            name: name.to_owned(),
+            description,
             namespace: "AWS/ApplicationELB",
-            metric: "HTTPCode_Target_5XX_Count",
+            metric,
             dimensions: json!({"LoadBalancer": dimension}),
             statistic: "Sum",
             threshold: Threshold::Events(settings.server_errors),

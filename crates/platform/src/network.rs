@@ -18,12 +18,14 @@ use std::collections::BTreeSet;
 /// What the other layers need of the network.
 pub(crate) struct Network {
     pub(crate) vpc: Input<VpcId>,
+    pub(crate) public_subnets: Vec<Input<SubnetId>>,
     pub(crate) app_subnets: Vec<Input<SubnetId>>,
     pub(crate) data_subnets: Vec<Input<SubnetId>>,
     pub(crate) nats: Vec<Input<NatGatewayId>>,
     pub(crate) database: Input<SecurityGroupId>,
     pub(crate) cache: Input<SecurityGroupId>,
-    load_balancer: Option<Input<SecurityGroupId>>,
+    /// Of the load balancer, if there is one.
+    pub(crate) load_balancer: Option<Input<SecurityGroupId>>,
 }
 
 /// Subnets that are used alike, one per zone.
@@ -60,7 +62,7 @@ pub(crate) fn declare(layers: &mut Layers<'_>, key: &Input<Arn>) -> Network {
     let database = group(layers, &vpc, "database", "The database");
     let cache = group(layers, &vpc, "cache", "The cache");
     endpoints(layers, &vpc, &app, &private_tables);
-    let load_balancer = layers.config.cluster.load_balancer.enabled.then(|| load_balancer(layers, &vpc));
+    let load_balancer = layers.config.cluster.has_load_balancer().then(|| load_balancer(layers, &vpc));
     if settings.flow_logs {
         flow_logs(layers, &vpc, key);
     }
@@ -69,7 +71,16 @@ pub(crate) fn declare(layers: &mut Layers<'_>, key: &Input<Arn>) -> Network {
     layers.graph.output("public_subnet_ids", &public.ids());
     layers.graph.output("app_subnet_ids", &app.ids());
     layers.graph.output("data_subnet_ids", &data.ids());
-    Network { vpc, app_subnets: app.subnets, data_subnets: data.subnets, nats, database, cache, load_balancer }
+    Network {
+        vpc,
+        public_subnets: public.subnets,
+        app_subnets: app.subnets,
+        data_subnets: data.subnets,
+        nats,
+        database,
+        cache,
+        load_balancer,
+    }
 }
 
 /// The letter of a zone in addresses.

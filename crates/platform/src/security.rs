@@ -101,7 +101,7 @@ pub(crate) fn service_linked_roles(layers: &mut Layers<'_>) {
         ("eks-fargate", config.cluster.enabled),
         ("rds", database.enabled),
         ("elasticache", config.cache.enabled),
-        ("elasticloadbalancing", true),
+        ("elasticloadbalancing", config.cluster.has_load_balancer()),
         // The replicas of the database and the capacity of the sessions table are scaled through these.
         ("rds.application-autoscaling", database.enabled && database.autoscaling.enabled),
         ("dynamodb.application-autoscaling", sessions.enabled && sessions.autoscaling.enabled),

@@ -12,15 +12,21 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Where the logs of requests to the data lake lie in the logs bucket.
 const ACCESS_LOGS: &str = "access-logs/";
 /// Where the load balancer's logs lie in it. Elastic Load Balancing puts `/AWSLogs/<account>/` behind it.
-const LOAD_BALANCER_LOGS: &str = "load-balancer";
+pub(crate) const LOAD_BALANCER_LOGS: &str = "load-balancer";
 
-/// Declares the layer and returns the data lake.
-pub(crate) fn declare(layers: &mut Layers<'_>, key: &Input<Arn>) -> BucketOutputs<Draft> {
+/// What the other layers need of the buckets.
+pub(crate) struct Buckets {
+    pub(crate) data_lake: BucketOutputs<Draft>,
+    pub(crate) logs: BucketOutputs<Draft>,
+}
+
+/// Declares the layer.
+pub(crate) fn declare(layers: &mut Layers<'_>, key: &Input<Arn>) -> Buckets {
     let logs = logs(layers);
-    let lake = data_lake(layers, &logs, key);
+    let data_lake = data_lake(layers, &logs, key);
     layers.graph.output("logs_bucket", &logs.name);
-    layers.graph.output("data_lake_bucket", &lake.name);
-    lake
+    layers.graph.output("data_lake_bucket", &data_lake.name);
+    Buckets { data_lake, logs }
 }
 
 /// Encrypted with S3's own key: neither S3's logs nor the load balancer's are delivered into a bucket with another one
@@ -170,8 +176,7 @@ fn logs_policy(layers: &Layers<'_>) -> Json {
             },
         }));
     }
-    let balancer = &config.cluster.load_balancer;
-    if config.cluster.enabled && balancer.enabled && balancer.access_logs {
+    if config.cluster.has_load_balancer() && config.cluster.load_balancer.access_logs {
         statements.push(json!({
             "Sid": "AccessLogsOfTheLoadBalancer",
             "Effect": "Allow",

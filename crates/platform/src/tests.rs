@@ -110,6 +110,7 @@ const SHAPES: &[&str] = &[
     OPTIONAL,
     "database.enabled = false\ncache.enabled = false\nsessions.enabled = false\ncluster.enabled = false\n",
     LEAST,
+    "[cluster.load_balancer]\ncertificate_arn = \"arn:aws:acm:us-east-1:797923187401:certificate/0a\"\n",
 ];
 
 #[test]
@@ -168,7 +169,7 @@ fn kubernetes_finds_its_subnets_by_tags() {
 #[test]
 fn counts() {
     let counts: Vec<usize> = SHAPES.iter().map(|shape| platform(shape).iter().count()).collect();
-    assert_eq!(counts, [114, 121, 96, 90, 99, 114, 114, 122, 62, 86]);
+    assert_eq!(counts, [120, 127, 102, 86, 99, 120, 120, 128, 58, 90, 121]);
 }
 
 #[test]
@@ -212,7 +213,8 @@ fn without_a_cluster_nothing_of_it_is_left() {
     for gone in ["oidc-provider", "role/app", "role/cluster", "role/node", "role/fargate", "service-linked-role/eks"] {
         assert!(!left.contains(&format!("security/{gone}")), "{gone}");
     }
-    assert!(left.contains("network/rule/database-from-app-a") && left.contains("network/security-group/load-balancer"));
+    assert!(left.contains("network/rule/database-from-app-a"));
+    assert!(left.iter().all(|address| !address.contains("load-balancer")), "{left:?}");
     assert!(!graph.outputs().contains_key("cluster_name") && graph.outputs().contains_key("data_subnet_ids"));
 }
 
@@ -259,6 +261,13 @@ fn order_that_no_data_carries() {
     assert_eq!(scaling, ["database/instance/1", "database/instance/2", role]);
     let database: Vec<_> = waits(&graph, "database/cluster").into_keys().collect();
     assert_eq!(database, ["database/log-group/postgresql", "security/service-linked-role/rds"]);
+    let balancer: Vec<_> = waits(&graph, "cluster/load-balancer").into_keys().collect();
+    let role = "security/service-linked-role/elasticloadbalancing";
+    assert_eq!(balancer, ["network/internet-gateway", "network/route-table/public", role]);
+    // Who is sent to HTTPS finds it.
+    let certificate = "arn:aws:acm:us-east-1:797923187401:certificate/0a";
+    let secure = platform(&format!("[cluster.load_balancer]\ncertificate_arn = \"{certificate}\"\n"));
+    assert!(waits(&secure, "cluster/listener/http").contains_key("cluster/listener/https"));
     assert!(waits(&graph, "cache/redis").contains_key("security/service-linked-role/elasticache"));
     // Its data says so.
     assert!(references(draft(&graph, "cluster/log-group")).contains(&Address::new("security/key").unwrap()));

@@ -54,6 +54,7 @@ def follow(region: str, name: str, cluster: str, node_group: Document) -> None:
             "CapacityRebalance": True,
             "Instances": [],
             "_attached": [],
+            "_moving": {},
         }
         groups.put(region, name, doc)
     doc |= {
@@ -139,12 +140,19 @@ def attach(call: Call) -> Document:
         if not adds and arn not in doc["_attached"]:
             raise AwsError("ValidationError", f"Trying to remove Target Groups that are not part of the group: {arn}")
     doc["_attached"] = [one for one in doc["_attached"] if one not in _wanted(call)] + (_wanted(call) if adds else [])
+    for arn in _wanted(call):
+        doc["_moving"][arn] = "Adding" if adds else "Removing"
+        seconds = settings.durations["traffic-source.attach" if adds else "traffic-source.detach"]
+        clock.later(seconds, lambda arn=arn: doc["_moving"].pop(arn, None))
     return {}
 
 
-def _states(call: Call) -> list[str] | None:
+def _states(call: Call) -> dict[str, str] | None:
+    """What is attached, and what instances are still being taken off."""
     doc = groups.find(call.region, call.params["AutoScalingGroupName"])
-    return None if doc is None else doc["_attached"]
+    if doc is None:
+        return None
+    return dict.fromkeys(doc["_attached"], "InService") | doc["_moving"]
 
 
 @handles("autoscaling:DescribeTrafficSources")
@@ -155,7 +163,7 @@ def traffic(call: Call) -> Document:
         raise groups.lacks(call.params["AutoScalingGroupName"])
     return {
         "TrafficSources": [
-            {"TrafficSource": one, "Identifier": one, "State": "InService", "Type": "elbv2"} for one in rows
+            {"TrafficSource": one, "Identifier": one, "State": state, "Type": "elbv2"} for one, state in rows.items()
         ]
     }
 
@@ -166,7 +174,8 @@ def target_groups(call: Call) -> Document:
     rows = _states(call)
     if rows is None:
         return call.forward()
-    return {"LoadBalancerTargetGroups": [{"LoadBalancerTargetGroupARN": one, "State": "InService"} for one in rows]}
+    rows = [{"LoadBalancerTargetGroupARN": one, "State": state} for one, state in rows.items()]
+    return {"LoadBalancerTargetGroups": rows}
 
 
 def drop(region: str, name: str) -> None:

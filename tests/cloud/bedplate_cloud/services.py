@@ -29,6 +29,7 @@ from . import (  # noqa: F401
     elasticache,
     elasticache_groups,
     elbv2,
+    elbv2_listeners,
     glue,
     iam,
     inventory,

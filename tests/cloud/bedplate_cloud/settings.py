@@ -46,6 +46,8 @@ DURATIONS = {
         "load-balancer.create": 0.5,
         "load-balancer.linger": 0.3,
         "quota.increase": 1.0,
+        "traffic-source.attach": 0.2,
+        "traffic-source.detach": 0.2,
     },
     "aws": {
         "nat-gateway.create": 95.0,
@@ -85,6 +87,8 @@ DURATIONS = {
         "load-balancer.create": 150.0,
         "load-balancer.linger": 60.0,
         "quota.increase": 1800.0,
+        "traffic-source.attach": 15.0,
+        "traffic-source.detach": 60.0,
     },
 }
 

@@ -43,6 +43,10 @@ fn exactly_the_platform_exists() {
         ("kubernetes.serviceaccount", 1),
         ("kubernetes.service", 1),
         ("kubernetes.horizontalpodautoscaler", 1),
+        ("elbv2.load-balancer", 1),
+        ("elbv2.target-group", 1),
+        // Without a certificate, HTTP only.
+        ("elbv2.listener", 1),
         // Writer and reader.
         ("rds.cluster", 1),
         ("rds.instance", 2),
@@ -68,7 +72,7 @@ fn exactly_the_platform_exists() {
         ("ce.anomaly-subscription", 1),
         ("cloudwatch.dashboard", 1),
         // Ours, and four for each dimension of the table, which its scaler makes.
-        ("cloudwatch.alarm", 8 + 8),
+        ("cloudwatch.alarm", 10 + 8),
         // The one that EKS makes for its nodes.
         ("autoscaling.group", 1),
     ]);
@@ -183,6 +187,13 @@ fn all_tags() -> Vec<(String, BTreeMap<String, String>)> {
         "principalArn": "arn:aws:iam::797923187401:user/bedplate",
     });
     add("the access entry".to_owned(), &cloud.eks("describe_access_entry", entry)["accessEntry"]);
+
+    for kind in ["elbv2.load-balancer", "elbv2.target-group", "elbv2.listener"] {
+        for arn in &inventory[kind] {
+            let described = cloud.call("elbv2", "describe_tags", json!({"ResourceArns": [arn]}));
+            add(arn.clone(), &described["TagDescriptions"][0]);
+        }
+    }
 
     // The data tiers, monitoring and costs: each service has its own name for the call and for whose tags it wants.
     for (kind, service, operation, whose) in [

@@ -7,6 +7,7 @@ mod cache;
 mod costs;
 mod database;
 mod drift;
+mod load_balancer;
 mod monitoring;
 mod moved;
 mod secrets;

@@ -14,6 +14,9 @@ fn alarms_go_to_the_topic() {
     let alarms: BTreeMap<&str, &Value> =
         alarms.list("MetricAlarms").iter().map(|alarm| (alarm.text("AlarmName"), alarm)).collect();
     let (above, below) = ("GreaterThanThreshold", "LessThanThreshold");
+    let balancer = call("elbv2", "describe_load_balancers", json!({}))["LoadBalancers"][0].clone();
+    let balancer = balancer.text("LoadBalancerArn").split_once(":loadbalancer/").unwrap().1.to_owned();
+    let balancer = ("LoadBalancer", balancer.as_str());
     let aurora = ("DBClusterIdentifier", "fintechglobal-aurora-cluster");
     let nats = ["a", "b"].map(|letter| id(&format!("network/nat/{letter}")));
     let memory = "DatabaseMemoryUsagePercentage";
@@ -46,6 +49,8 @@ fn alarms_go_to_the_topic() {
         ),
         ("sessions-read-throttles", ("AWS/DynamoDB", "ReadThrottleEvents", "Sum", above, 10.0, &[table])),
         ("sessions-write-throttles", ("AWS/DynamoDB", "WriteThrottleEvents", "Sum", above, 10.0, &[table])),
+        ("application-errors", ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", above, 10.0, &[balancer])),
+        ("load-balancer-errors", ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", above, 10.0, &[balancer])),
         ("nat-a-errors", ("AWS/NATGateway", "ErrorPortAllocation", "Sum", above, 0.0, &[("NatGatewayId", &nats[0])])),
         ("nat-b-errors", ("AWS/NATGateway", "ErrorPortAllocation", "Sum", above, 0.0, &[("NatGatewayId", &nats[1])])),
     ];

@@ -23,6 +23,7 @@ pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) 
     let mut session = Session::open_locked(globals, "apply").await?;
     organization::check(&session).await?;
     preflight::warn_private(&session, printer);
+    session.warn(printer);
     let plan = match &args.file {
         Some(path) => saved_plan(path, &mut session)?,
         None => {

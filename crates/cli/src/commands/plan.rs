@@ -43,6 +43,7 @@ impl SavedPlan {
 pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -> Result<Exit> {
     let session = Session::open(globals).await?;
     organization::check(&session).await?;
+    session.warn(printer);
     let targets = session::targets(&args.targets.targets, &session.graph, &session.state)?;
     let options =
         Options { targets: targets.map(|targets| session.graph.with_dependencies(targets)), ..Options::default() };

@@ -53,6 +53,7 @@ pub(crate) fn warn_private(session: &Session, printer: &Printer) {
 /// What opening the session has not checked yet (credentials, account and zones are).
 pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
     organization::check(session).await?;
+    session.warn(printer);
     let config = &session.local.config;
     if !config.cluster.enabled {
         return Ok(());

@@ -232,6 +232,15 @@ pub struct LoadBalancer {
     pub node_port: u16,
     /// The path that the load balancer asks to find out whether a node is healthy.
     pub health_check_path: HttpPath,
+    /// How often it asks, in seconds.
+    #[schemars(range(min = 10, max = 300))]
+    pub health_check_interval_seconds: u16,
+    /// After how many seconds without traffic a connection is closed.
+    #[schemars(range(min = 1, max = 4000))]
+    pub idle_timeout_seconds: u16,
+    /// How many seconds a node that goes may finish its requests. It is not stopped before.
+    #[schemars(range(min = 0, max = 3600))]
+    pub deregistration_delay_seconds: u16,
     /// Whether every request is recorded in the logs bucket.
     pub access_logs: bool,
 }
@@ -295,6 +304,9 @@ impl Default for LoadBalancer {
             ssl_policy: SslPolicy::known("ELBSecurityPolicy-TLS13-1-2-2021-06"),
             node_port: 30080,
             health_check_path: HttpPath::known("/"),
+            health_check_interval_seconds: 15,
+            idle_timeout_seconds: 60,
+            deregistration_delay_seconds: 60,
             access_logs: true,
         }
     }
@@ -304,6 +316,11 @@ impl Cluster {
     /// Whether the API answers on the internet, to [`Cluster::public_access_cidrs`].
     pub fn public_endpoint(&self) -> bool {
         !self.public_access_cidrs.is_empty()
+    }
+
+    /// Whether there is a load balancer: it stands in front of the cluster.
+    pub fn has_load_balancer(&self) -> bool {
+        self.enabled && self.load_balancer.enabled
     }
 
     /// The namespaces whose pods run on Fargate: the setting, or else `default`, `kube-system` and the application's.

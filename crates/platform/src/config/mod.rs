@@ -267,6 +267,19 @@ impl Config {
         own.chain(self.tags.iter().map(|(key, value)| (key.to_string(), value.to_string()))).collect()
     }
 
+    /// What is allowed, and what somebody may regret.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = Vec::new();
+        if self.cluster.has_load_balancer() && self.cluster.load_balancer.certificate_arn.is_none() {
+            warnings.push(
+                "clients reach the load balancer with plain HTTP, which anybody on the way can read and change: request \
+                 a certificate in Certificate Manager and set cluster.load_balancer.certificate_arn"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
     /// What is wrong between settings that are each right for themselves.
     fn findings(&self) -> Vec<Finding> {
         let mut findings = tags::findings(&self.tags);

@@ -6,6 +6,7 @@ import time
 import traceback
 
 from . import (  # noqa: F401
+    checks_balancers,
     checks_cache,
     checks_cloud,
     checks_database,

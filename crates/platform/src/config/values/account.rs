@@ -32,6 +32,7 @@ fn project_name(text: &str) -> Result<(), Why> {
     characters(text, lower)?;
     ensure(text.starts_with(|first: char| first.is_ascii_lowercase()), "it does not begin with a letter")?;
     ensure(!text.starts_with("sg-"), "names of security groups cannot begin with `sg-`")?;
+    ensure(!text.starts_with("internal-"), "names of load balancers cannot begin with `internal-`")?;
     ensure(!text.ends_with('-') && !text.contains("--"), "names made from it would have two hyphens in a row")
 }
 
