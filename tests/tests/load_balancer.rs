@@ -232,7 +232,7 @@ fn what_somebody_changed_is_put_back() {
     let modified = [
         ("deletion_protection.enabled", "false"),
         ("routing.http.drop_invalid_header_fields.enabled", "false"),
-        ("access_logs.s3.prefix", "elsewhere"),
+        ("access_logs.s3.enabled", "false"),
     ];
     let modified = modified.map(|(key, value)| json!({"Key": key, "Value": value}));
     elb(&cloud, "modify_load_balancer_attributes", json!({"LoadBalancerArn": arn, "Attributes": modified}));
@@ -257,7 +257,8 @@ fn what_somebody_changed_is_put_back() {
     let of_balancer = [
         ("deletion_protection", json!(false), json!(true)),
         ("drop_invalid_headers", json!(false), json!(true)),
-        ("log_prefix", json!("elsewhere"), json!("load-balancer")),
+        ("log_bucket", Value::Null, json!("fintechglobal-s3-logs-797923187401-us-east-1")),
+        ("log_prefix", json!(""), json!("load-balancer")),
         ("security_groups", json!([group]), json!([ours])),
     ];
     plan.assert_drift("cluster/load-balancer", "update", &of_balancer);
