@@ -259,9 +259,10 @@ impl Session {
         Ok(Self { local, aws, kinds: Kinds::new(KINDS), graph, state })
     }
 
-    /// Says what in the configuration somebody may regret.
+    /// Says what in the configuration somebody may regret, unless nothing but results is asked for.
     pub(crate) fn warn(&self, printer: &Printer) {
-        self.local.config.warnings().iter().for_each(|warning| printer.warning(warning));
+        let warnings = self.local.config.warnings();
+        warnings.iter().filter(|_| !printer.quiet).for_each(|warning| printer.warning(warning));
     }
 
     /// Looks at everything and compares.
