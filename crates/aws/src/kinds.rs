@@ -1,8 +1,8 @@
 //! The table of resource types. A type that is not in it does not exist.
 
 use crate::{
-    Aws, athena, autoscaling, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, elb, glue, iam, kms, kubernetes, logs,
-    organizations, rds, s3, scaling, secrets, sns,
+    Aws, athena, autoscaling, budgets, ce, cloudwatch, cur, dynamodb, ec2, eks, elasticache, elb, glue, iam, kms,
+    kubernetes, logs, organizations, rds, s3, scaling, secrets, sns,
 };
 use bedplate_model::{Entry, Kind};
 
