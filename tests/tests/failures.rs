@@ -146,10 +146,9 @@ fn an_interrupted_run_goes_on() {
 fn a_run_that_was_cut_off_while_the_cluster_comes_or_goes_goes_on() {
     let cloud = Cloud::with(&["--durations", "quick,cluster.create=36000,cluster.delete=36000"]);
     let project = Project::network_and_cluster(&cloud, "");
-    for (args, state) in [
-        (&["bootstrap", "--yes", "--json"][..], "CREATING"),
-        (&["destroy", "--yes", "--lift-protection", "--json"], "DELETING"),
-    ] {
+    // In all this time the access logs arrive.
+    let destroy = ["destroy", "--yes", "--lift-protection", "--empty-buckets", "--json"];
+    for (args, state) in [(&["bootstrap", "--yes", "--json"][..], "CREATING"), (&destroy, "DELETING")] {
         let mut run = project.start(args);
         run.wait_for(&["\"waiting\"", "cluster/cluster", state]);
         run.kill();
