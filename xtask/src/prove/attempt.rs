@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 use fs_err as fs;
+use serde_json::json;
 
 use super::{
     control::{Choice, Cloud},
@@ -15,6 +16,9 @@ use crate::Workspace;
 
 /// The snapshot of what is there before the run.
 const START: &str = "start";
+
+/// How many runs there are at most when calls go wrong.
+const RUNS: u32 = 5;
 
 /// What is tried in one cloud.
 #[derive(Clone, Debug)]
@@ -40,6 +44,8 @@ pub(super) struct Place<'a> {
     /// Where what shows a failure is kept.
     pub(super) failures: PathBuf,
     pub(super) seed: u64,
+    /// Options of the local cloud.
+    pub(super) options: &'a [&'a str],
 }
 
 /// Tries all of it, and tells each result at once.
@@ -51,7 +57,7 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
     fs::create_dir_all(client.disk())?;
     let snapshots = place.folder.join("snapshots");
     fs::create_dir_all(&snapshots)?;
-    let cloud = Cloud::start(place.workspace, place.python, &[], snapshots, client.disk())?;
+    let cloud = Cloud::start(place.workspace, place.python, place.options, snapshots, client.disk())?;
 
     client.prepare(&cloud.endpoint)?;
     cloud.snapshot(START)?;
@@ -60,7 +66,7 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
         Tries::Points(points) => {
             let moments = points.iter().filter_map(|point| match point {
                 Point::Moment { moment, .. } => Some(moment.clone()),
-                Point::Signal(..) => None,
+                Point::Signal(..) | Point::Faults(_) => None,
             });
             let moments: Vec<String> = moments.collect();
             ((!moments.is_empty()).then_some(Choice::Named(moments)), points.clone())
@@ -121,6 +127,19 @@ impl Bench<'_> {
                     self.lose_state()?;
                 }
             }
+            Point::Faults(number) => {
+                self.cloud.restore(START)?;
+                self.cloud.set(&json!({"fault-rate": 0.2, "seed": self.place.seed.wrapping_mul(1000) + number}))?;
+                // What the run itself could not make up for is the next run's.
+                for run in 1..RUNS {
+                    let ended = self.client.go(&self.cloud.endpoint, |_| Ok(()))?;
+                    let done = ended.status.success();
+                    logs.push((format!("run {run}"), ended.output));
+                    if done {
+                        break;
+                    }
+                }
+            }
         }
         let cut_off = self.client.state();
 
@@ -133,6 +152,9 @@ impl Bench<'_> {
             verdict.problems.push(format!("the next run ended with {}", ended.status));
         }
         logs.push(("the next run".to_owned(), ended.output));
+        if matches!(point, Point::Faults(_)) {
+            self.cloud.set(&json!({"fault-rate": 0}))?;
+        }
         let (nothing, output) = self.client.nothing_left(endpoint, || self.cloud.changes())?;
         if !nothing {
             verdict.problems.push("something is left to do".to_owned());

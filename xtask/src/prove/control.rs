@@ -43,7 +43,7 @@ impl Cloud {
     pub(super) fn start(
         workspace: &Workspace,
         python: &Path,
-        options: &[String],
+        options: &[&str],
         folder: PathBuf,
         disk: PathBuf,
     ) -> Result<Self> {
@@ -125,8 +125,13 @@ impl Cloud {
         self.ask("GET", "calls", None)?["mutating"].as_u64().context("no number of calls")
     }
 
+    /// Changes switches of the cloud.
+    pub(super) fn set(&self, switches: &Json) -> Result<()> {
+        self.post("settings", switches).map(drop)
+    }
+
     /// A request that changes something of the cloud itself.
-    pub(super) fn post(&self, path: &str, body: &Json) -> Result<Json> {
+    fn post(&self, path: &str, body: &Json) -> Result<Json> {
         self.ask("POST", path, Some(body))
     }
 

@@ -37,7 +37,14 @@ use point::{Point, Signal};
 use report::Report;
 use scenario::SCENARIOS;
 
+/// In it, `failures` has a folder for each point that did not converge, with what the runs said and both states.
 const FOLDER: &str = "target/prove";
+
+/// Everything that AWS does to its callers, but no faults by chance: those are points of their own.
+const REALISTIC: &[&str] = &["--realistic", "--fault-rate", "0"];
+
+/// How often each scenario runs with a share of calls going wrong.
+const FAULTS: u64 = 4;
 
 /// How many real kills of each kind there are in each scenario.
 const REAL: [(Signal, u64); 4] = [(Signal::Kill, 20), (Signal::Other, 12), (Signal::Double, 12), (Signal::Lost, 6)];
@@ -57,6 +64,9 @@ pub(crate) struct Args {
     /// How many clouds work side by side
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=16))]
     lanes: u32,
+    /// A cloud that does nothing to its callers: reads that do not lag, no throttling
+    #[arg(long)]
+    calm: bool,
     /// Print the figures as JSON
     #[arg(long)]
     json: bool,
@@ -67,7 +77,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     process::run(process::cargo(workspace).args(["build", "--workspace", "--bins", "--tests"]), "building bedplate")?;
     let started = Instant::now();
     let units = units(args)?;
-    let report = prove(workspace, &python, args.seed, args.lanes, units)?;
+    let report = prove(workspace, &python, args, units)?;
     let seconds = started.elapsed().as_secs();
     say(if args.json { report.json(args.seed, seconds).to_string() } else { report.text(args.seed, seconds) });
     Ok(if report.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -75,9 +85,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
 
 /// A sample that takes a few minutes: how many points converged, and how many did not.
 pub(crate) fn sample(workspace: &Workspace, python: &Path) -> Result<(u64, u64)> {
-    let args = Args { only: Vec::new(), seed: 1, sample: 3, lanes: 3, json: false };
+    let args = Args { only: Vec::new(), seed: 1, sample: 2, lanes: 3, calm: true, json: false };
     let started = Instant::now();
-    let report = prove(workspace, python, args.seed, args.lanes, units(&args)?)?;
+    let report = prove(workspace, python, &args, units(&args)?)?;
     say(report.text(args.seed, started.elapsed().as_secs()));
     Ok((report.converged() as u64, report.failed() as u64))
 }
@@ -97,6 +107,8 @@ fn units(args: &Args) -> Result<Vec<Unit>> {
             let number = (number * u64::from(args.sample)).div_ceil(100);
             tries.push(Tries::Points((0..number).map(|number| Point::Signal(signal, number)).collect()));
         }
+        let number = (FAULTS * u64::from(args.sample)).div_ceil(100);
+        tries.push(Tries::Points((0..number).map(Point::Faults).collect()));
         tries.into_iter().map(move |tries| Unit { scenario, tries })
     };
     if args.only.is_empty() {
@@ -118,7 +130,7 @@ fn units(args: &Args) -> Result<Vec<Unit>> {
 }
 
 /// Does it, in several clouds at once.
-fn prove(workspace: &Workspace, python: &Path, seed: u64, lanes: u32, units: Vec<Unit>) -> Result<Report> {
+fn prove(workspace: &Workspace, python: &Path, args: &Args, units: Vec<Unit>) -> Result<Report> {
     let folder = workspace.root.join(FOLDER);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
@@ -132,7 +144,8 @@ fn prove(workspace: &Workspace, python: &Path, seed: u64, lanes: u32, units: Vec
             python,
             folder: folder.join(format!("lane-{lane}")),
             failures: folder.join("failures"),
-            seed,
+            seed: args.seed,
+            options: if args.calm { &[] } else { REALISTIC },
         };
         loop {
             let unit = units.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -140,7 +153,7 @@ fn prove(workspace: &Workspace, python: &Path, seed: u64, lanes: u32, units: Vec
             let name = unit.scenario.name;
             let order = SCENARIOS.iter().position(|scenario| scenario.name == name).unwrap_or_default();
             let tell = |point: &Point, verdict: judge::Verdict| {
-                let outcome = if verdict.converged() { "ok".to_owned() } else { verdict.problems.join("; ") };
+                let outcome = if verdict.converged() { "ok".to_owned() } else { report::brief(&verdict.problems) };
                 eprintln!("{name}:{point} ... {outcome}");
                 locked().add(order, name, point, verdict);
             };
@@ -150,6 +163,6 @@ fn prove(workspace: &Workspace, python: &Path, seed: u64, lanes: u32, units: Vec
             }
         }
     };
-    thread::scope(|scope| (0..lanes).for_each(|number| drop(scope.spawn(move || lane(number)))));
+    thread::scope(|scope| (0..args.lanes).for_each(|number| drop(scope.spawn(move || lane(number)))));
     Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

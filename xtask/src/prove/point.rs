@@ -17,7 +17,11 @@ pub(super) enum Point {
     Moment { moment: String, state_lost: bool },
     /// By a signal, at moments that follow from the seed and this number.
     Signal(Signal, u64),
+    /// By nothing: a share of all calls goes wrong, drawn from the seed and this number.
+    Faults(u64),
 }
+
+const FAULTS: &str = "faults";
 
 /// How a process is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +67,9 @@ impl Point {
         {
             return Self::Signal(signal, number);
         }
+        if let Some(Ok(number)) = text.strip_prefix(FAULTS).and_then(|rest| rest.strip_prefix('#')).map(str::parse) {
+            return Self::Faults(number);
+        }
         match text.strip_suffix(":lost") {
             Some(moment) => Self::Moment { moment: moment.to_owned(), state_lost: true },
             None => Self::Moment { moment: text.to_owned(), state_lost: false },
@@ -78,6 +85,7 @@ impl Point {
             Self::Signal(Signal::Other, _) => "other signals".to_owned(),
             Self::Signal(Signal::Double, _) => "SIGKILL twice or more".to_owned(),
             Self::Signal(Signal::Lost, _) => "SIGKILL, state file lost".to_owned(),
+            Self::Faults(_) => "faults in 20 % of calls".to_owned(),
         }
     }
 }
@@ -87,6 +95,7 @@ impl fmt::Display for Point {
         match self {
             Self::Moment { moment, state_lost } => write!(f, "{moment}{}", if *state_lost { ":lost" } else { "" }),
             Self::Signal(signal, number) => write!(f, "{}#{number}", signal.name()),
+            Self::Faults(number) => write!(f, "{FAULTS}#{number}"),
         }
     }
 }
@@ -129,7 +138,9 @@ mod tests {
 
     #[test]
     fn names_are_read_back() {
-        for text in ["ec2:CreateVpc#1:committed", "ec2:CreateVpc#1:committed:lost", "disk#12:written", "double#7"] {
+        for text in
+            ["ec2:CreateVpc#1:committed", "ec2:CreateVpc#1:committed:lost", "disk#12:written", "double#7", "faults#2"]
+        {
             assert_eq!(Point::parse(text).to_string(), text);
         }
         assert_eq!(Point::parse("kill#3"), Point::Signal(Signal::Kill, 3));

@@ -82,7 +82,7 @@ impl Report {
         line("**all**", "", &self.total());
         let _ = writeln!(text, "\nSeed {seed}, {seconds} s.");
         for Failure { name, problems } in &self.failures {
-            let _ = write!(text, "\n{name}: {}\n    {}\n", problems.join("; "), replay(name, seed));
+            let _ = write!(text, "\n{name}: {}\n    {}\n", brief(problems), replay(name, seed));
         }
         text
     }
@@ -109,6 +109,14 @@ impl Report {
             "rows": rows.collect::<Vec<_>>(), "failures": failures.collect::<Vec<_>>(),
         })
     }
+}
+
+/// The first few. All of them are in the folder of the failure.
+pub(super) fn brief(problems: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = problems.len().saturating_sub(SHOWN);
+    let shown = problems.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    if more > 0 { format!("{shown}; and {more} more") } else { shown }
 }
 
 fn replay(name: &str, seed: u64) -> String {

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use fs_err as fs;
 
 use crate::{
@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(600);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scenario {
     pub(super) name: &'static str,
-    /// The settings after the five lines that are bootstrapped before it; `None` for an empty account.
-    pub(super) before: Option<&'static str>,
+    /// What is run before it, with the settings after the five lines.
+    before: &'static [(&'static str, &'static [&'static str])],
     /// The settings after the five lines.
     settings: &'static str,
     /// What is run, and run again after it was cut off.
@@ -37,11 +37,11 @@ pub(super) struct Scenario {
 const BOOTSTRAP: &[&str] = &["bootstrap", "--yes"];
 const DESTROY: &[&str] = &["destroy", "--yes", "--lift-protection"];
 
-pub(super) const SCENARIOS: [Scenario; 4] = [
-    Scenario { name: "bootstrap", before: None, settings: "", command: BOOTSTRAP, parts: 8 },
+pub(super) const SCENARIOS: [Scenario; 5] = [
+    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 8 },
     Scenario {
         name: "update",
-        before: Some(""),
+        before: &[("", BOOTSTRAP)],
         settings: r#"
 [tags]
 CostCenter = "4711"
@@ -61,7 +61,7 @@ snapshot_retention_days = 3
     },
     Scenario {
         name: "replace",
-        before: Some("[database]\nenabled = false\n[cache]\nenabled = false\n"),
+        before: &[("[database]\nenabled = false\n[cache]\nenabled = false\n", BOOTSTRAP)],
         // Another range replaces the network and the cluster.
         settings: r#"
 [network]
@@ -76,7 +76,9 @@ enabled = false
         command: BOOTSTRAP,
         parts: 8,
     },
-    Scenario { name: "destroy", before: Some(""), settings: "", command: DESTROY, parts: 6 },
+    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 6 },
+    // Keys and secrets that wait for their end are taken back.
+    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 8 },
 ];
 
 /// How a run ended.
@@ -109,10 +111,10 @@ impl Client<'_> {
 
     /// Brings about what is there before the scenario, and configures the scenario itself.
     pub(super) fn prepare(&self, endpoint: &str) -> Result<()> {
-        if let Some(before) = self.scenario.before {
-            self.configure(before)?;
-            let ended = self.run(endpoint, BOOTSTRAP, |_| Ok(()))?;
-            anyhow::ensure!(ended.status.success(), "bootstrap failed:\n{}", ended.output);
+        for (settings, command) in self.scenario.before {
+            self.configure(settings)?;
+            let ended = self.run(endpoint, command, |_| Ok(()))?;
+            ensure!(ended.status.success(), "{} failed:\n{}", command.join(" "), ended.output);
         }
         self.configure(self.scenario.settings)
     }
