@@ -50,6 +50,20 @@ fn a_lost_state_is_rebuilt_from_what_exists() {
     assert_eq!(without_kept(cloud.inventory()), empty);
 }
 
+/// Nothing that is ours stays behind because nobody remembers it.
+#[test]
+fn a_destroy_without_a_state_leaves_nothing() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    let empty = without_kept(cloud.inventory());
+    project.bootstrap();
+    fs_err::remove_file(project.state_path()).unwrap();
+    // Also without a state, production is protected.
+    project.run(&["destroy", "--yes"]).exits(3).says(&["protected"]);
+    project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+    assert_eq!(without_kept(cloud.inventory()), empty);
+}
+
 #[test]
 fn a_state_that_is_older_than_the_cloud_catches_up_and_what_is_not_declared_is_known() {
     let cloud = Cloud::start();

@@ -4,8 +4,8 @@ use crate::{args::Globals, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use bedplate_aws::{Aws, KINDS, Recorded, StateObject, facts};
-use bedplate_engine::{Kinds, survey};
-use bedplate_model::{Address, Json};
+use bedplate_engine::{Kinds, Recovered, owned, recover, survey};
+use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{Facts, choices, config::Config};
 use bedplate_state::{
@@ -83,7 +83,7 @@ impl Local {
     pub(crate) fn state(&self) -> State {
         let fresh = || {
             let (account, region) = (self.config.account_id.to_string(), self.config.region.to_string());
-            State::new(bedplate_model::StackId::new(self.config.stack()), account, region)
+            State::new(StackId::new(self.config.stack()), account, region)
         };
         self.saved.clone().unwrap_or_else(fresh)
     }
@@ -263,6 +263,24 @@ impl Session {
     pub(crate) fn warn(&self, printer: &Printer) {
         let warnings = self.local.config.warnings();
         warnings.iter().filter(|_| !printer.quiet).for_each(|warning| printer.warning(warning));
+    }
+
+    /// The same with a state that knows everything that exists, found by ownership tags and names. It is not saved.
+    pub(crate) async fn find_again(mut local: Local, account: Account) -> Result<(Self, Recovered)> {
+        let kinds = Kinds::new(KINDS);
+        let stack = StackId::new(local.config.stack());
+        let owned = owned(&kinds, &account.aws, &stack).await?;
+
+        // First what was chosen once, since the declared platform follows from it.
+        let mut state = local.state();
+        let specs = owned.iter().map(|piece| (&piece.owner.address, &piece.seen.spec));
+        choices::find_again(&local.config, specs, &mut state.choices);
+        local.saved = Some(state);
+        let mut session = Self::declare(local, account).await?;
+
+        let recovered = recover(&kinds, &session.aws, &session.graph, &session.state, &owned).await?;
+        session.state = recovered.state.clone();
+        Ok((session, recovered))
     }
 
     /// Looks at everything and compares.

@@ -10,29 +10,15 @@ use crate::{
     session::{Account, Local, Session},
 };
 use anyhow::Result;
-use bedplate_aws::KINDS;
-use bedplate_engine::{Foreign, Kinds, Recovered, owned, recover};
-use bedplate_model::StackId;
-use bedplate_platform::choices;
+use bedplate_engine::{Foreign, Recovered};
 use serde_json::json;
 
 /// Asks nothing: it removes no record that a run would need, and the state of before is kept like before every run.
 pub(super) async fn run(globals: &Globals, printer: &Printer) -> Result<()> {
-    let mut local = Local::open_locked(globals, "state recover").await?;
+    let local = Local::open_locked(globals, "state recover").await?;
     let account = Account::connect(globals, &local).await?;
-    let kinds = Kinds::new(KINDS);
-    let stack = StackId::new(local.config.stack());
-    let owned = owned(&kinds, &account.aws, &stack).await?;
-
-    // First what was chosen once, since the declared platform follows from it.
     let before = local.saved.clone();
-    let mut state = local.state();
-    let specs = owned.iter().map(|piece| (&piece.owner.address, &piece.seen.spec));
-    choices::find_again(&local.config, specs, &mut state.choices);
-    local.saved = Some(state);
-    let session = Session::declare(local, account).await?;
-
-    let recovered = recover(&kinds, &session.aws, &session.graph, &session.state, &owned).await?;
+    let (session, recovered) = Session::find_again(local, account).await?;
     if before.as_ref() != Some(&recovered.state) {
         session.local.save(recovered.state.clone()).await?;
     }
