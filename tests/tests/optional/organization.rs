@@ -179,7 +179,7 @@ fn what_others_change_and_delete_is_put_back() {
     let ours = |name: &str| project.id(&format!("organization/{name}"));
 
     let weak = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "s3:*", "Resource": "*"}]});
-    let weak = json!({"PolicyId": ours("deny-root-user"), "Content": weak.to_string(), "Description": "Theirs"});
+    let weak = json!({"PolicyId": ours("deny-root-user"), "Content": weak.to_string(), "Description": "Theirs", "Name": "theirs"});
     cloud.call("organizations", "update_policy", weak);
     let regions = ours("restrict-regions");
     cloud.call("organizations", "detach_policy", json!({"PolicyId": regions, "TargetId": unit}));
@@ -192,6 +192,9 @@ fn what_others_change_and_delete_is_put_back() {
     let updated = ["organization/deny-root-user", "organization/restrict-regions"];
     assert_eq!(plan.with("update"), updated.into());
     plan.assert_drift("organization/protect-cloudtrail", "create", &[]);
+    let fields = plan.change("organization/deny-root-user").list("fields").iter();
+    let fields: BTreeSet<&str> = fields.map(|field| field.text("path").split('.').next().expect("a field")).collect();
+    assert_eq!(fields, ["content", "description", "name"].into());
     project.run(&["drift"]).exits(2);
     project.run(&["drift", "--repair", "--yes"]).ok();
     assert_eq!(attached(&cloud, &unit), documents);

@@ -9,6 +9,8 @@ const ACCOUNT: &str = "797923187401";
 const NAME: &str = "fintechglobal-costs";
 const DATABASE: &str = "fintechglobal_costs";
 const BUCKET: &str = "fintechglobal-cost-reports-797923187401-us-east-1";
+/// A bucket that somebody else lets the report go to.
+const THEIRS: &str = "somebody-elses-reports";
 const ON: &str = "[costs.report]\nenabled = true\n";
 
 fn report(cloud: &Cloud) -> Value {
@@ -166,8 +168,21 @@ fn it_comes_changes_and_goes() {
 
 fn change_everything(cloud: &Cloud) {
     let mut moved = report(cloud);
-    moved["S3Prefix"] = json!("elsewhere");
-    moved["RefreshClosedReports"] = json!(false);
+    let everything = json!({
+        "S3Prefix": "elsewhere",
+        "S3Bucket": THEIRS,
+        "S3Region": "eu-west-1",
+        "Format": "textORcsv",
+        "Compression": "GZIP",
+        "AdditionalArtifacts": [],
+        "RefreshClosedReports": false,
+    });
+    moved.as_object_mut().expect("fields").extend(everything.as_object().cloned().expect("fields"));
+    let place = json!({"LocationConstraint": "eu-west-1"});
+    cloud.call("s3", "create_bucket", json!({"Bucket": THEIRS, "CreateBucketConfiguration": place}));
+    let policy = cloud.call("s3", "get_bucket_policy", json!({"Bucket": BUCKET}));
+    let policy = policy.text("Policy").replace(BUCKET, THEIRS);
+    cloud.call("s3", "put_bucket_policy", json!({"Bucket": THEIRS, "Policy": policy}));
     cloud.call("cur", "modify_report_definition", json!({"ReportName": NAME, "ReportDefinition": moved}));
     let open = json!({
         "EnforceWorkGroupConfiguration": false,
@@ -190,21 +205,26 @@ fn what_others_change_and_delete_is_put_back() {
 
     change_everything(&cloud);
     let plan = project.plan();
-    plan.assert_drift(
-        "costs/report",
-        "update",
-        &[("prefix", json!("elsewhere"), json!("reports")), ("refresh_closed", json!(false), json!(true))],
-    );
     let changed = ["costs/report", "costs/report-database", "costs/report-workgroup"];
     assert_eq!(plan.with("update"), changed.into());
-    let fields: BTreeSet<&str> =
-        plan.change("costs/report-workgroup").list("fields").iter().map(|field| field.text("path")).collect();
-    let all_of_it = ["description", "enforced", "kms_key", "metrics", "output_location", "scan_limit_bytes"];
-    assert_eq!(fields, all_of_it.into());
+    let assert_fields = |address: &str, expected: &[&str]| {
+        let fields = plan.change(address).list("fields");
+        let paths: BTreeSet<&str> =
+            fields.iter().map(|field| field.text("path").split('.').next().expect("a field")).collect();
+        assert_eq!(paths, expected.iter().copied().collect(), "{address}");
+        assert!(fields.iter().all(|field| field["drift"] == true), "{address}");
+    };
+    // Every field that can be updated.
+    let parts = ["artifacts", "bucket", "compression", "format", "prefix", "refresh_closed", "region"];
+    assert_fields("costs/report", &parts);
+    let parts = ["description", "enforced", "kms_key", "metrics", "output_location", "scan_limit_bytes"];
+    assert_fields("costs/report-workgroup", &parts);
+    assert_fields("costs/report-database", &["description", "location"]);
     project.run(&["drift"]).exits(2);
     project.run(&["drift", "--repair", "--yes"]).ok();
     assert_eq!(all(&cloud), before);
     project.assert_no_changes();
+    cloud.call("s3", "delete_bucket", json!({"Bucket": THEIRS}));
 
     cloud.call("cur", "delete_report_definition", json!({"ReportName": NAME}));
     cloud.call("athena", "delete_work_group", json!({"WorkGroup": NAME, "RecursiveDeleteOption": true}));
