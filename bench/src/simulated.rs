@@ -116,6 +116,9 @@ impl Schema for Simulated {
     fn recovery(&self) -> Recovery {
         self.0.recovery()
     }
+    fn contained_in(&self) -> Option<&'static str> {
+        self.0.contained_in()
+    }
     fn tagged(&self) -> bool {
         self.0.tagged()
     }
@@ -216,6 +219,10 @@ impl Kind<Cloud> for Simulated {
     }
 
     fn unprotect<'a>(&'a self, _cloud: &'a Cloud, _id: &'a Id) -> Boxed<'a, Result<(), CallError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn discard<'a>(&'a self, _cloud: &'a Cloud, _id: &'a Id) -> Boxed<'a, Result<(), CallError>> {
         Box::pin(async { Ok(()) })
     }
 

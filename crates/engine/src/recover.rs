@@ -97,7 +97,7 @@ pub async fn recover<C>(
         recovery.take_owned(pieces);
     }
     // By their names, with the outputs of what was found so far. What is found may name others.
-    let observations = crate::survey(kinds, cloud, graph, &recovery.state).await?;
+    let observations = crate::survey(kinds, cloud, graph, &recovery.state, None).await?;
     recovery.take_observed(&observations);
     recovery.complete(kinds)?;
     recovery.catch_up(kinds, &observations)?;

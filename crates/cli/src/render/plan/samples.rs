@@ -2,13 +2,14 @@
 
 use bedplate_plan::{Action, Change, Plan};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 fn change(address: &str, kind: &str, action: Action, reason: &str, fields: Value) -> Change {
     let make = |id: Option<&str>, depends_on: Value| {
         json!({"generation": 0, "client_token": "t", "id": id, "draft": {}, "tags": {}, "depends_on": depends_on,
             "held": [], "interrupted": false})
     };
-    let removal = |id: &str, first: bool| json!([{"generation": 0, "id": id, "depends_on": [], "unprotect": false, "first": first}]);
+    let removal = |id: &str, first: bool| json!([{"generation": 0, "id": id, "depends_on": [], "unprotect": false, "discard": false, "first": first}]);
     let (make, removals) = match action {
         Action::Create if kind == "eks.node_group" => (make(None, json!(["cluster/cluster"])), json!([])),
         Action::Create => (make(None, json!(["network/vpc"])), json!([])),
@@ -81,6 +82,8 @@ pub(crate) fn plan() -> Plan {
         serial: 3,
         changes,
         unchanged: 103,
+        outputs: BTreeMap::new(),
         refusals: Vec::new(),
+        unseen: BTreeMap::new(),
     }
 }
