@@ -72,14 +72,16 @@ fn a_state_that_is_damaged_or_in_use_or_of_another_stack() {
     let place = path.file_name().unwrap().to_str().unwrap();
     let good = fs_err::read(&path).unwrap();
 
-    for damaged in [&good[..good.len() / 2], b"", b"{\"version\":99}"] {
+    let newer = br#"{"version":99}"#;
+    for (damaged, way_back) in [(&good[..good.len() / 2], "mv "), (&b""[..], "mv "), (&newer[..], "newer bedplate")] {
         fs_err::write(&path, damaged).unwrap();
         for args in [&["bootstrap", "--yes"][..], &["destroy", "--yes", "--lift-protection"], &["state", "list"]] {
-            refused(&cloud, &project, args, &[place, "mv "]);
+            refused(&cloud, &project, args, &[place, way_back]);
         }
         assert_eq!(fs_err::read(&path).unwrap(), damaged, "it was not overwritten");
     }
     // The way back that it names.
+    fs_err::write(&path, b"").unwrap();
     let way_back = project.run(&["plan"]).exits(3).stderr;
     assert!(way_back.contains(&format!("{place}.backup")), "{way_back}");
     fs_err::write(&path, &good).unwrap();
