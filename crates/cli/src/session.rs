@@ -265,7 +265,7 @@ impl Session {
         warnings.iter().filter(|_| !printer.quiet).for_each(|warning| printer.warning(warning));
     }
 
-    /// The same with a state that knows everything that exists, found by ownership tags and names. It is not saved.
+    /// Declares the platform, with a state that knows everything that exists, found by ownership tags and names. It is not saved.
     pub(crate) async fn find_again(mut local: Local, account: Account) -> Result<(Self, Recovered)> {
         let kinds = Kinds::new(KINDS);
         let stack = StackId::new(local.config.stack());
