@@ -203,9 +203,12 @@ fn instances(ids: &dyn Ids) -> Vec<Row> {
             .plan(json!(60), json!(30))
             .seen(show("MonitoringInterval")),
         set_second(KIND, ADDRESS, "monitoring_role", off).plan(json!(role), Value::Null).seen_as(
-            show("MonitoringInterval"),
-            json!(60),
-            json!(0),
+            {
+                let interval = show("MonitoringInterval");
+                move |cloud| json!(interval(cloud) != json!(0))
+            },
+            json!(true),
+            json!(false),
         ),
         set(KIND, ADDRESS, "insights_days", "database.insights = \"advanced\"")
             .plan(json!(7), json!(465))

@@ -62,7 +62,6 @@ fn settings_change_every_field_and_go_back() {
     // What leaves the file goes back, also where the update itself would merge.
     project.configure(&row::settings(&second));
     project.apply();
-    row::assert_told(&cloud, &first, true);
     row::assert_told(&cloud, &second, false);
     project.assert_no_changes();
 
@@ -97,6 +96,10 @@ fn what_was_changed_behind_our_back_is_put_back() {
 
     project.run(&["drift", "--repair", "--yes"]).ok();
     row::assert_told(&cloud, &behind, true);
+    // The password that RDS manages again is in a new secret, whose name nobody knew before.
+    let plan = project.plan();
+    assert_eq!(plan.changes().into_keys().collect::<Vec<_>>(), ["security/role/app"], "{:#}", plan.0["changes"]);
+    project.apply();
     project.assert_no_changes();
     project.run(&["drift"]).exits(0);
 }
