@@ -16,9 +16,12 @@ const EXEMPT: &[(&str, &str)] = &[
     ("eks.cluster.authentication_mode", "EKS moves it towards API only, where it is from the start"),
     ("eks.node_group.version", "follows the cluster's"),
     ("eks.node_group.release", "no setting pins it, and what EKS installs is left as it is"),
-    ("rds.cluster.engine_version", "goes up only: upgrades"),
+    ("rds.cluster.engine_version", "goes up only, so it cannot change back; no test upgrades it end to end"),
     ("elasticache.replication_group.engine", "Redis only, and ElastiCache has no way back from Valkey"),
-    ("elasticache.replication_group.engine_version", "goes up only: upgrades"),
+    (
+        "elasticache.replication_group.engine_version",
+        "goes up only, so it cannot change back; no test upgrades it end to end",
+    ),
     (
         "elasticache.replication_group.transit_encryption",
         "on from the start; ElastiCache does not turn it off while there is a password",
