@@ -134,6 +134,9 @@ impl<C> Engine<'_, C> {
                     }
                 }
                 Class::NotYet if started.elapsed() < PROPAGATION => {}
+                // What it refers to was made a moment ago and is not known everywhere yet (EC2 Developer Guide, "Eventual
+                // consistency").
+                Class::NotFound if started.elapsed() < LAG => {}
                 Class::Busy if started.elapsed() < kind.pace().deadline => {}
                 _ => return Err(error.into()),
             }
@@ -230,6 +233,7 @@ impl<C> Engine<'_, C> {
             .read(|state| state.resources.get(address).map(|recorded| recorded.tags.clone()).unwrap_or_default());
         let started = Instant::now();
         let (mut changed_at, mut retries, mut lost) = (started, 0, 0);
+        let mut unknown_since = None;
         let mut attempted: Option<Vec<(&'static str, Json)>> = None;
         let mut delay = Duration::ZERO;
         loop {
@@ -297,6 +301,7 @@ impl<C> Engine<'_, C> {
             }
             match self.step(target, id, &seen, &mut names, &tags).await {
                 Ok(()) => {
+                    unknown_since = None;
                     sent = Some(target.spec.clone());
                     last_tags = target.tags.clone();
                     retries = if attempted.as_ref() == Some(&shown) { retries + 1 } else { 0 };
@@ -311,6 +316,8 @@ impl<C> Engine<'_, C> {
                             Duration::MAX
                         }
                         Class::NotYet => PROPAGATION,
+                        // What it refers to may be too new. If the resource itself is gone, the next look tells.
+                        Class::NotFound if unknown_since.get_or_insert_with(Instant::now).elapsed() < LAG => Duration::MAX,
                         Class::Busy => pace.deadline,
                         _ => return Err(error.into()),
                     };

@@ -21,6 +21,8 @@ pub(crate) enum Lost {
     Before,
     /// Only the answer.
     After,
+    /// It is refused, because what it refers to is not known everywhere yet.
+    TooNew,
 }
 
 /// One resource.
@@ -273,8 +275,10 @@ impl World {
     ) -> Result<T, CallError> {
         let lost = self.losing.as_mut().and_then(|(lost, done)| done.insert(call).then_some(*lost));
         let nothing = || error(kind, "Timeout", "no answer", Class::Unreachable);
-        if lost == Some(Lost::Before) {
-            return Err(nothing());
+        match lost {
+            Some(Lost::Before) => return Err(nothing()),
+            Some(Lost::TooNew) => return Err(error(kind, "NotFound", "no such thing", Class::NotFound)),
+            _ => {}
         }
         let answer = make(self);
         if lost == Some(Lost::After) { Err(nothing()) } else { answer }

@@ -8,10 +8,11 @@ use bedplate_model::{Id, Tags};
 use bedplate_plan::Action;
 use serde_json::json;
 
-/// Nothing is known of the end of the first call for each: it is made up for within the run, and nothing is made twice.
+/// Nothing is known of the end of the first call for each, or what it refers to is too new: it is made up for within the
+/// run, and nothing is made twice.
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_made_up_for() {
-    for lost in [Lost::Before, Lost::After] {
+    for lost in [Lost::Before, Lost::After, Lost::TooNew] {
         for lag in [0, 10] {
             let (bench, mut config) = (Bench::new(), representative());
             bench.cloud.set_lag(lag);
