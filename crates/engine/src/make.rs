@@ -317,7 +317,9 @@ impl<C> Engine<'_, C> {
                         }
                         Class::NotYet => PROPAGATION,
                         // What it refers to may be too new. If the resource itself is gone, the next look tells.
-                        Class::NotFound if unknown_since.get_or_insert_with(Instant::now).elapsed() < LAG => Duration::MAX,
+                        Class::NotFound if unknown_since.get_or_insert_with(Instant::now).elapsed() < LAG => {
+                            Duration::MAX
+                        }
                         Class::Busy => pace.deadline,
                         _ => return Err(error.into()),
                     };
