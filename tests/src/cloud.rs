@@ -139,6 +139,28 @@ impl Cloud {
         (answer["status"].as_u64().expect("a status"), answer["body"].take())
     }
 
+    /// An object in a cluster with another value, as an earlier apply of ours would have left it: the field stays ours. Only
+    /// these `parts` of it are ours.
+    pub fn apply_as_us(&self, cluster: &str, path: &str, parts: &[&str], pointer: &str, value: &Value) {
+        let (_, live) = self.kubernetes(cluster, "GET", path, None);
+        let meta = &live["metadata"];
+        let mut object = json!({
+            "apiVersion": live["apiVersion"],
+            "kind": live["kind"],
+            "metadata": {"name": meta["name"], "labels": meta["labels"], "annotations": meta["annotations"]},
+        });
+        for part in parts {
+            object["spec"][*part] = live["spec"][*part].clone();
+        }
+        let text = format!("{object:#}");
+        *object.pointer_mut(pointer).unwrap_or_else(|| panic!("no {pointer} in {text}")) = value.clone();
+        let content = "application/apply-patch+yaml";
+        let path = format!("{path}?fieldManager=bedplate&force=true");
+        let request = json!({"cluster": cluster, "method": "PATCH", "path": path, "body": object, "content": content});
+        let answer = self.ask(&request).unwrap_or_else(|error| panic!("{path}: {}", error.message));
+        assert_eq!(answer["status"], 200, "{path}: {answer:#}");
+    }
+
     /// Whether the clusters' own APIs answer: not outside the VPC.
     pub fn reach_clusters(&self, reachable: bool) {
         self.control("POST", "/_cloud/reach", Some(json!({"clusters": reachable})));

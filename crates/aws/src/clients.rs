@@ -116,7 +116,7 @@ impl Aws {
             glue: client!(aws_sdk_glue),
             cur: client!(aws_sdk_costandusagereport, HOME),
             organizations: client!(aws_sdk_organizations),
-            kubernetes: Clusters::new(config, ledger.clone()),
+            kubernetes: Clusters::new(config, ledger.clone(), fence.clone()),
             tagging: client!(aws_sdk_resourcegroupstagging),
             tagging_at_home: client!(aws_sdk_resourcegroupstagging, HOME),
             ledger,

@@ -33,7 +33,7 @@ impl Fence {
     }
 
     /// Whether a call may be sent now.
-    fn lets_through(&self, operation: &str) -> bool {
+    pub(crate) fn lets_through(&self, operation: &str) -> bool {
         READS.iter().any(|read| operation.starts_with(read)) || self.0.get().is_none_or(|allowed| allowed())
     }
 }

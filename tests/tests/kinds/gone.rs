@@ -22,6 +22,11 @@ pub(crate) const HELD: &[(&str, &str)] = &[
     ("logs.log_group", "the flow log delivers into it"),
     ("iam.service_linked_role", "AWS's services use it, and it is never ours to remove"),
     ("eks.cluster", "its nodes and its profile hold it"),
+    // The caller's access entry goes here, and without it nobody can look into the cluster.
+    ("kubernetes.namespace", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
+    ("kubernetes.service_account", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
+    ("kubernetes.node_port_service", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
+    ("kubernetes.autoscaler", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
     ("rds.subnet_group", "the cluster holds it"),
     ("rds.cluster_parameter_group", "the cluster holds it"),
     ("rds.parameter_group", "the instances hold it"),

@@ -11,6 +11,7 @@ mod complete;
 mod costs;
 mod database;
 mod gone;
+mod kubernetes;
 mod network;
 mod row;
 mod security;
@@ -22,8 +23,16 @@ use std::collections::BTreeSet;
 
 fn rows(ids: &dyn Ids) -> Vec<Row> {
     // The key last: what is encrypted with it cannot be read while it is off.
-    let layers =
-        [network::rows, cluster::rows, database::rows, cache::rows, storage::rows, costs::rows, security::rows];
+    let layers = [
+        network::rows,
+        cluster::rows,
+        kubernetes::rows,
+        database::rows,
+        cache::rows,
+        storage::rows,
+        costs::rows,
+        security::rows,
+    ];
     layers.into_iter().flat_map(|rows| rows(ids)).collect()
 }
 

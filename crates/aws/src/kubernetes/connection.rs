@@ -1,7 +1,7 @@
 //! Calls to a cluster's API: where it answers, who calls, how often, and what an error means.
 
 use super::{MANAGER, Object, Token, token::Signer};
-use crate::{Ledger, error::Sent};
+use crate::{Ledger, error::Sent, fence::Fence};
 use aws_sdk_eks::types::{Cluster, VpcConfigResponse};
 use aws_types::SdkConfig;
 use bedplate_model::{CallError, Class};
@@ -19,14 +19,19 @@ use tokio::sync::Mutex;
 
 /// An endpoint inside a VPC answers nobody outside, so this is how long one waits in vain.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A whole call, with what the client repeats by itself because the server is overloaded (429, 503, 504).
+/// One attempt of a call.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a call is tried while the server is overloaded, as often as the SDK's clients try theirs.
+const ATTEMPTS: u32 = 6;
+/// The wait after the first attempt; each further one is twice as long.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// The clusters that were called, each by one client.
 #[derive(Clone)]
 pub(crate) struct Clusters {
     signer: Arc<Signer>,
     ledger: Ledger,
+    fence: Fence,
     /// Held while one is being opened, so that each is opened once.
     open: Arc<Mutex<BTreeMap<String, Arc<Connection>>>>,
 }
@@ -38,8 +43,8 @@ impl fmt::Debug for Clusters {
 }
 
 impl Clusters {
-    pub(crate) fn new(config: &SdkConfig, ledger: Ledger) -> Self {
-        Self { signer: Arc::new(Signer::new(config)), ledger, open: Arc::default() }
+    pub(crate) fn new(config: &SdkConfig, ledger: Ledger, fence: Fence) -> Self {
+        Self { signer: Arc::new(Signer::new(config)), ledger, fence, open: Arc::default() }
     }
 
     /// A fresh token for a cluster.
@@ -67,6 +72,7 @@ impl Clusters {
             client: client(endpoint, authority).await?,
             signer: Arc::clone(&self.signer),
             ledger: self.ledger.clone(),
+            fence: self.fence.clone(),
         });
         all.insert(cluster.to_owned(), Arc::clone(&connection));
         Ok(Some(connection))
@@ -109,6 +115,8 @@ async fn client(endpoint: &str, authority: &str) -> Result<Client, CallError> {
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
     let mut config = config.map_err(|error| unusable(&error))?;
     config.connect_timeout = Some(CONNECT);
+    // Each attempt is counted and passes the fence, so they are made here.
+    config.default_retry = false;
     Ok(ClientBuilder::try_from(config).map_err(|error| unusable(&error))?.build())
 }
 
@@ -136,6 +144,7 @@ pub(super) struct Connection {
     client: Client,
     signer: Arc<Signer>,
     ledger: Ledger,
+    fence: Fence,
 }
 
 impl Connection {
@@ -179,19 +188,42 @@ impl Connection {
         self.send::<serde_json::Value>(&operation::<T>(Call::Delete), request).await.map(drop)
     }
 
+    /// Sends a request, again while the server is overloaded.
+    #[expect(clippy::disallowed_methods, reason = "the SDK's clients wait between their attempts by themselves, too")]
     async fn send<A: DeserializeOwned>(
         &self,
         operation: &str,
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<A, CallError> {
-        let invalid =
-            |error: &dyn fmt::Display| CallError::local(operation, "NotSent", error.to_string(), Class::Invalid);
-        let mut request = request.map_err(|error| invalid(&error))?;
+        let request = request.map_err(|error| not_sent(operation, &error))?;
+        let mut attempt = 1;
+        loop {
+            match self.attempt(operation, request.clone()).await {
+                Err(error) if overloaded(&error) && attempt < ATTEMPTS => {
+                    tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn attempt<A: DeserializeOwned>(
+        &self,
+        operation: &str,
+        mut request: http::Request<Vec<u8>>,
+    ) -> Result<A, CallError> {
         let token = self.signer.token(&self.cluster).await?;
-        let mut bearer =
-            http::HeaderValue::try_from(format!("Bearer {}", token.reveal())).map_err(|error| invalid(&error))?;
+        let bearer = http::HeaderValue::try_from(format!("Bearer {}", token.reveal()));
+        let mut bearer = bearer.map_err(|error| not_sent(operation, &error))?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(http::header::AUTHORIZATION, bearer);
+        if !self.fence.lets_through(operation.split(':').next_back().unwrap_or(operation)) {
+            return Err(not_sent(
+                operation,
+                &"the lock on the state was lost, and another process may work on the stack",
+            ));
+        }
         self.ledger.count(operation);
         match tokio::time::timeout(PATIENCE, self.client.request::<A>(request)).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -209,6 +241,15 @@ impl Connection {
         let message = format!("the API of cluster {cluster} ({endpoint}) cannot be reached from here: {why}; {reach}");
         CallError::local(operation, "ClusterUnreachable", message, Class::Unreachable)
     }
+}
+
+fn not_sent(operation: &str, why: &dyn fmt::Display) -> CallError {
+    CallError::local(operation, "NotSent", why.to_string(), Class::Invalid)
+}
+
+/// Whether the server says that it has too much to do: 429, 503 and 504.
+fn overloaded(error: &CallError) -> bool {
+    ["TooManyRequests", "ServiceUnavailable", "Timeout"].contains(&error.code.as_str())
 }
 
 fn request<T: Object>(namespace: Option<&str>) -> Request {
