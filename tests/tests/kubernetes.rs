@@ -149,9 +149,11 @@ fn what_others_changed_is_never_taken_back_by_force() {
 
     // Both ways out that the message names.
     project.configure("[cluster.autoscaling]\nmax_replicas = 30");
+    project.apply();
     project.assert_no_changes();
     patch(&cloud, AUTOSCALER, json!({"spec": {"maxReplicas": 10}}));
     project.configure("");
+    project.apply();
     project.assert_no_changes();
     assert_eq!(get(&cloud, SERVICE)["spec"]["sessionAffinity"], "ClientIP");
     assert_eq!(get(&cloud, SERVICE)["spec"].list("ports").len(), 2);
