@@ -23,6 +23,9 @@ fn another_region_has_everything_but_what_aws_has_in_one_only() {
         let counted = regions.remove(service).expect(service);
         assert!(counted.keys().eq(home.keys()), "{service}: {counted:?}");
     }
+    // The tags of what is in no region are in the index of one.
+    let tagging = regions.remove("resourcegroupstaggingapi").expect("the index of tags is asked");
+    assert!(tagging.keys().eq([REGION, "us-east-1"]), "{tagging:?}");
     assert!(regions.len() > 12, "{regions:?}");
     for (service, counted) in regions {
         assert!(counted.keys().eq([REGION]), "{service}: {counted:?}");
@@ -84,6 +87,7 @@ fn development_is_production_without_protection() {
     let dropped = |field: &str, name: &str| (field.to_owned(), (json!(name), Value::Null));
     let expected = BTreeMap::from([
         switched("cluster/cluster deletion_protection"),
+        switched("cluster/load-balancer deletion_protection"),
         switched("database/cluster deletion_protection"),
         switched("sessions/table deletion_protection"),
         dropped("database/cluster final_snapshot", "final"),

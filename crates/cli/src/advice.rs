@@ -68,6 +68,13 @@ fn advice(error: &CallError) -> String {
     let says = |part: &str| message.contains(part);
     let code = &*error.code;
     match error.class {
+        _ if code == "NoCredentials"
+            || says("no providers in chain provided credentials")
+            || says("credential provider was not enabled") => {
+            "there are no AWS credentials: sign in (`aws sso login`), name a profile (--profile or AWS_PROFILE), or set \
+             AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whether it worked"
+                .to_owned()
+        }
         Class::Conflict => {
             "put the old value back with what changed it, or take the new one into the configuration; then run the same \
              command again. bedplate never takes a field by force"
@@ -77,11 +84,6 @@ fn advice(error: &CallError) -> String {
         Class::NotYet | Class::Denied if in_cluster(error) => {
             "the cluster does not let the caller do this: add its IAM role or user to cluster.admin_principals, or use one \
              that is there; then run the same command again"
-                .to_owned()
-        }
-        _ if says("no providers in chain provided credentials") || says("credentials provider was not enabled") || says("no credentials") => {
-            "there are no AWS credentials: sign in (`aws sso login`), name a profile (--profile or AWS_PROFILE), or set \
-             AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` shows whether it worked"
                 .to_owned()
         }
         Class::Denied if code.contains("Expired") => {
