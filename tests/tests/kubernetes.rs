@@ -114,7 +114,11 @@ fn settings_are_changed_in_place_and_go_back_to_their_defaults() {
     assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
 
     // What is switched off goes.
-    project.configure("[cluster.autoscaling]\nenabled = false\n[cluster.load_balancer]\nenabled = false");
+    let unprotected = "[cluster]\ndeletion_protection = false";
+    project.configure(unprotected);
+    project.apply();
+    let off = "[cluster.autoscaling]\nenabled = false\n[cluster.load_balancer]\nenabled = false";
+    project.configure(&format!("{unprotected}\n{off}"));
     project.apply();
     assert!(!exists(&cloud, SERVICE) && !exists(&cloud, AUTOSCALER) && exists(&cloud, ACCOUNT));
     project.assert_no_changes();

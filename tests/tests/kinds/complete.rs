@@ -16,6 +16,11 @@ const EXEMPT: &[(&str, &str)] = &[
     ("eks.cluster.authentication_mode", "EKS moves it towards API only, where it is from the start"),
     ("eks.node_group.version", "follows the cluster's"),
     ("eks.node_group.release", "no setting pins it, and what EKS installs is left as it is"),
+    ("elb.load_balancer.ip_address_type", "IPv6 needs subnets that have it, and the platform has none"),
+    ("elb.listener.port", "load_balancer::a_certificate_turns_http_into_a_way_to_https"),
+    ("elb.listener.protocol", "HTTP always, or HTTPS always"),
+    ("elb.listener.certificate", "load_balancer::a_certificate_turns_http_into_a_way_to_https"),
+    ("elb.listener.ssl_policy", "load_balancer::a_certificate_turns_http_into_a_way_to_https"),
     ("rds.cluster.engine_version", "goes up only, so it cannot change back; no test upgrades it end to end"),
     ("elasticache.replication_group.engine", "Redis only, and ElastiCache has no way back from Valkey"),
     (

@@ -27,6 +27,10 @@ pub(crate) const HELD: &[(&str, &str)] = &[
     ("kubernetes.service_account", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
     ("kubernetes.node_port_service", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
     ("kubernetes.autoscaler", "kubernetes::what_was_deleted_comes_back_and_what_the_state_forgot_is_found"),
+    ("elb.load_balancer", "load_balancer::what_somebody_deleted_is_made_again"),
+    ("elb.target_group", "load_balancer::what_somebody_deleted_is_made_again"),
+    ("elb.listener", "load_balancer::what_somebody_deleted_is_made_again"),
+    ("autoscaling.traffic_source", "load_balancer::what_somebody_changed_is_put_back detaches it"),
     ("rds.subnet_group", "the cluster holds it"),
     ("rds.cluster_parameter_group", "the cluster holds it"),
     ("rds.parameter_group", "the instances hold it"),
@@ -183,7 +187,14 @@ fn data() -> Vec<Row> {
             cloud.call("dynamodb", "delete_table", table);
             cloud.advance(60);
         }),
-        row("s3.bucket", "storage/logs", call("s3", "delete_bucket", json!({"Bucket": LOGS}))),
+        row("s3.bucket", "storage/logs", |cloud| {
+            // The load balancer has tried whether it may write there.
+            for object in cloud.call("s3", "list_object_versions", json!({"Bucket": LOGS})).list("Versions") {
+                let version = json!({"Bucket": LOGS, "Key": object["Key"], "VersionId": object["VersionId"]});
+                cloud.call("s3", "delete_object", version);
+            }
+            cloud.call("s3", "delete_bucket", json!({"Bucket": LOGS}));
+        }),
     ]
 }
 

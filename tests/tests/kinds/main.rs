@@ -12,6 +12,7 @@ mod costs;
 mod database;
 mod gone;
 mod kubernetes;
+mod load_balancer;
 mod network;
 mod row;
 mod security;
@@ -27,6 +28,7 @@ fn rows(ids: &dyn Ids) -> Vec<Row> {
         network::rows,
         cluster::rows,
         kubernetes::rows,
+        load_balancer::rows,
         database::rows,
         cache::rows,
         storage::rows,
