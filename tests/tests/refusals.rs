@@ -22,8 +22,6 @@ fn a_configuration_that_is_wrong() {
     project.configure("[cluster]\nversoin = \"1.35\"");
     let run = refused(&cloud, &project, &bootstrap, &["versoin", "did you mean `version`?", "platform.toml"]);
     assert!(run.stderr.contains("7"), "it names the line: {run}");
-    project.configure("[organization]\ndeny_root_user = true");
-    refused(&cloud, &project, &bootstrap, &["[organization]", "no settings yet"]);
     project.configure("[database]\nengine = \"aurora\"");
     refused(&cloud, &project, &bootstrap, &["engine", "platform.toml"]);
     project.configure("[network]\ncidr = \"10.0.0.0/33\"");

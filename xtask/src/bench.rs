@@ -12,8 +12,11 @@ use crate::{Workspace, process, python};
 use measure::Bench;
 use report::{Row, compare, table};
 
+/// Measures some rows.
+type Measure = fn(&Bench<'_>) -> Result<Vec<Row>>;
+
 /// What is measured, by name, in this order.
-const GROUPS: [(&str, fn(&Bench<'_>) -> Result<Vec<Row>>); 6] = [
+const GROUPS: [(&str, Measure); 6] = [
     ("calls", measure::calls),
     ("plan", measure::plan),
     ("makespan", measure::makespan),

@@ -49,7 +49,7 @@ fn organization_target(text: &str) -> Result<(), Why> {
 fn role_name(text: &str) -> Result<(), Why> {
     length(text, 1, 512)?;
     ensure(!text.starts_with('/'), "it begins with `/`, which stands before it anyway")?;
-    ensure(text.trim_matches('*') != "", "it would exempt every role")?;
+    ensure(!text.trim_matches('*').is_empty(), "it would exempt every role")?;
     characters(text, |character| character.is_ascii_alphanumeric() || "+=,.@_-/*".contains(character))
 }
 
