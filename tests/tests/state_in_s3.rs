@@ -71,7 +71,9 @@ fn a_state_in_a_bucket_is_as_good_as_one_in_a_file() {
     let project = Project::network_and_cluster(&cloud, NO_CLUSTER);
     bootstrap(&project).ok();
     run(&project, &["plan", "--detailed-exitcode"]).exits(0);
-    assert!(!project.path("state").exists(), "nothing of it is on this machine");
+    // The log of the run stays on this machine, and nothing else.
+    let files = fs_err::read_dir(project.path("state")).expect("the logs").map(|entry| entry.expect("it").file_name());
+    assert_eq!(files.collect::<Vec<_>>(), ["fintechglobal-production.runs"]);
     let before = state(&project);
     let versions = cloud.call("s3", "list_object_versions", json!({"Bucket": BUCKET, "Prefix": KEY}));
     assert!(versions.list("Versions").len() > 10, "earlier states are earlier versions");
@@ -189,7 +191,9 @@ fn what_could_not_be_saved_while_s3_was_out_of_reach_is_taken_from_nearby() {
     let cloud = Cloud::with(&["--durations", "quick,cluster.create=36000"]);
     let far = Cloud::start();
     make_bucket(&far);
-    let project = Project::network_and_cluster(&cloud, "").with_service_in("s3", &far);
+    // The load balancer finds no bucket in the other cloud.
+    let settings = "[cluster.load_balancer]\naccess_logs = false";
+    let project = Project::network_and_cluster(&cloud, settings).with_service_in("s3", &far);
     let first = waiting(&project);
     far.freeze(true);
     cloud.advance(36000);
@@ -203,7 +207,7 @@ fn what_could_not_be_saved_while_s3_was_out_of_reach_is_taken_from_nearby() {
     run(&project, &["plan", "--detailed-exitcode"]).exits(0);
     assert_eq!(cloud.calls()["eks:CreateCluster"], 1);
     let undisturbed = Cloud::start();
-    Project::network_and_cluster(&undisturbed, "").bootstrap();
+    Project::network_and_cluster(&undisturbed, settings).bootstrap();
     let mut expected =
         counts(&undisturbed.inventory()).into_iter().map(|(kind, n)| (kind.to_owned(), n)).collect::<Vec<_>>();
     expected.retain(|(kind, _)| !kind.starts_with("s3."));
