@@ -244,7 +244,7 @@ fn what_was_deleted_is_made_again() {
     let plan = project.plan();
     let mut gone: BTreeSet<&str> = rows.iter().map(|row| row.address.as_str()).collect();
     // What goes with what was deleted.
-    gone.extend(["sessions/scaling-policy/write", "costs/subscription"]);
+    gone.extend(["sessions/scaling-policy/write", "costs/subscription", "cluster/traffic-source"]);
     // A key is never gone for good: it is taken back.
     gone.remove("security/key");
     assert_eq!(plan.with("create"), gone);
