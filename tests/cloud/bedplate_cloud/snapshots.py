@@ -56,19 +56,23 @@ def take(folder: Path, disk: Path) -> bool:
 
 
 def copy_disk(disk: Path, to: Path) -> None:
-    """Copy a flat folder in which files come and go."""
+    """Copy the files of a folder, which come and go. What lies deeper are logs, which no run reads."""
     to.mkdir()
-    for entry in os.scandir(disk) if disk.is_dir() else ():
+    for path in _files(disk):
         try:
-            shutil.copyfile(entry.path, to / entry.name)
+            shutil.copyfile(path, to / path.name)
         except FileNotFoundError:
             pass
 
 
+def _files(disk: Path) -> list[Path]:
+    return [path for path in disk.iterdir() if not path.is_dir()] if disk.is_dir() else []
+
+
 def digest(disk: Path) -> str:
-    """A hash of what a flat folder holds."""
+    """A hash of the files of a folder."""
     total = hashlib.sha256()
-    for path in sorted(disk.iterdir()) if disk.is_dir() else ():
+    for path in sorted(_files(disk)):
         try:
             total.update(path.name.encode() + b"\0" + path.read_bytes())
         except FileNotFoundError:
