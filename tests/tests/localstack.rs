@@ -62,8 +62,8 @@ fn exists(cloud: &Cloud, project: &Project) {
     let table = cloud.ec2("describe_route_tables", json!({"RouteTableIds": [project.id("network/route-table/app-a")]}));
     let routes = table["RouteTables"][0].list("Routes");
     assert!(routes.iter().any(|route| route["NatGatewayId"] == json!(project.id("network/nat/a"))), "{routes:#?}");
-    // One more than the tiers have: the endpoints'.
-    assert_eq!(tagged("describe_security_groups").list("SecurityGroups").len(), 4);
+    // The endpoints', the database's and the cache's: without a cluster there is no load balancer.
+    assert_eq!(tagged("describe_security_groups").list("SecurityGroups").len(), 3);
     let endpoints = tagged("describe_vpc_endpoints");
     let of_kind =
         |kind: &str| endpoints.list("VpcEndpoints").iter().filter(|one| one["VpcEndpointType"] == kind).count();
