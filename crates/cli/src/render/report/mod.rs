@@ -54,7 +54,7 @@ pub(crate) fn show_report(printer: &Printer, timeline: &Timeline) {
     printer.result(&format!(
         "{finished} done, {} not begun, {}\n",
         timeline.untouched,
-        count(retries, "retry").replace("retrys", "retries")
+        count(retries, "repeated call")
     ));
     let mut slowest: Vec<_> = timeline.spans.iter().filter(|span| span.seconds() >= WORTH_NAMING).collect();
     slowest.sort_by(|a, b| b.seconds().total_cmp(&a.seconds()));
