@@ -167,6 +167,21 @@ pub enum Readiness {
     Gone,
 }
 
+impl Readiness {
+    /// Whether it is on its way out: AWS and Kubernetes say so in these words, for every type.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        match self {
+            Readiness::Busy(state) => {
+                let state = state.to_lowercase();
+                ["deleting", "terminating", "removing"].iter().any(|word| state.starts_with(word))
+            }
+            Readiness::Gone => true,
+            Readiness::Ready | Readiness::Broken(_) => false,
+        }
+    }
+}
+
 /// One step of an update.
 #[derive(Debug)]
 pub struct Step<'a, K: Reconcile> {

@@ -2,6 +2,7 @@
 
 mod diff;
 mod graph;
+mod judge;
 mod observations;
 mod plan;
 mod planner;

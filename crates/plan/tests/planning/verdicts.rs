@@ -225,6 +225,19 @@ fn a_foreign_rival_is_refused() {
 }
 
 #[test]
+fn a_rival_on_its_way_out_is_waited_for() {
+    for state in ["deleting", "DELETING", "Terminating: 1 pod is left"] {
+        let mut world = World::empty();
+        let mut rival = DECLARED.world().object("store/0").clone();
+        rival.readiness = Readiness::Busy(state.to_owned());
+        world.found("store/0").rival = Some(rival);
+        let plan = world.plan(&DECLARED.graph());
+        assert!(plan.refusals.is_empty(), "{state}");
+        assert_eq!(change(&plan, "store/0").action, Action::Create, "{state}");
+    }
+}
+
+#[test]
 fn another_type_at_the_same_address_is_refused() {
     let mut world = DECLARED.world();
     world.resource("net/0").kind = "net.sub".to_owned();
