@@ -179,6 +179,6 @@ def _until_dead(pid: int) -> None:
             with open(f"/proc/{pid}/stat") as file:
                 if file.read().rpartition(")")[2].split()[0] in "ZX":
                     return
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):  # before it is opened, or between that and the read
             return
         time.sleep(PAUSE)
