@@ -133,7 +133,8 @@ impl<C> Engine<'_, C> {
                         break (id, Some(target.spec.clone()));
                     }
                 }
-                Class::NotYet if started.elapsed() < PROPAGATION => {}
+                // A throttled call was not carried out: the SDK gives up after seconds, and a rate recovers in a minute or two.
+                Class::NotYet | Class::Throttled if started.elapsed() < PROPAGATION => {}
                 // What it refers to was made a moment ago and is not known everywhere yet (EC2 Developer Guide, "Eventual
                 // consistency").
                 Class::NotFound if started.elapsed() < LAG => {}
@@ -315,7 +316,7 @@ impl<C> Engine<'_, C> {
                             lost += 1;
                             Duration::MAX
                         }
-                        Class::NotYet => PROPAGATION,
+                        Class::NotYet | Class::Throttled => PROPAGATION,
                         // What it refers to may be too new. If the resource itself is gone, the next look tells.
                         Class::NotFound if unknown_since.get_or_insert_with(Instant::now).elapsed() < LAG => {
                             Duration::MAX

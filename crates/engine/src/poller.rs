@@ -1,6 +1,7 @@
 //! Looks at resources: one read per kind answers everyone who waits for that kind.
 
-use bedplate_model::{CallError, Id, Kind, Seen, Which};
+use crate::make::backoff;
+use bedplate_model::{CallError, Class, Id, Kind, Seen, Which};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -12,11 +13,13 @@ use std::{
 use tokio::{
     select,
     sync::{Notify, oneshot},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// Who is due within this time joins a read that happens now.
 const JOIN: Duration = Duration::from_millis(500);
+/// For so long a read that AWS throttles or does not answer is repeated, beyond what the SDK does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Answer = Result<Option<Seen>, CallError>;
 
@@ -91,7 +94,18 @@ impl Queue {
             due.map(|waiter| (waiter.ticket, waiter.id.clone())).collect()
         };
         let ids: Vec<Id> = asked.values().collect::<BTreeSet<_>>().into_iter().cloned().collect();
-        let result = kind.read(cloud, Which::Ids(&ids)).await;
+        let (started, mut retries) = (Instant::now(), 0);
+        let result = loop {
+            match kind.read(cloud, Which::Ids(&ids)).await {
+                // Nothing is lost by asking again, and much by giving up a wait of minutes for one answer.
+                Err(error)
+                    if matches!(error.class, Class::Throttled | Class::Unreachable) && started.elapsed() < PATIENCE =>
+                {
+                    sleep(backoff(&mut retries)).await;
+                }
+                result => break result,
+            }
+        };
         // Who asked since may want to know what has changed since, even of the same resource.
         let answered: Vec<Waiter> =
             self.waiting().extract_if(.., |waiter| asked.contains_key(&waiter.ticket)).collect();
@@ -109,9 +123,7 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bedplate_model::{
-        Class, Creation, Entry, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    };
+    use bedplate_model::{Creation, Entry, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step};
     use futures_util::future::join_all;
     use std::sync::atomic::AtomicBool;
     use tokio::time::timeout;
@@ -120,7 +132,7 @@ mod tests {
     #[derive(Debug, Default)]
     struct Cloud {
         reads: Mutex<Vec<Vec<String>>>,
-        fails: AtomicBool,
+        fails: Mutex<Option<Class>>,
         busy: AtomicBool,
     }
 
@@ -147,8 +159,8 @@ mod tests {
             cloud.reads.lock().unwrap().push(ids.iter().map(ToString::to_string).collect());
             let busy = cloud.busy.load(Relaxed);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            if cloud.fails.load(Relaxed) {
-                return Err(CallError::local("test:Read", "Throttled", "too many", Class::Throttled));
+            if let Some(class) = *cloud.fails.lock().unwrap() {
+                return Err(CallError::local("test:Read", "No", "no", class));
             }
             let there = ids.iter().filter(|id| !id.as_str().starts_with("absent"));
             let readiness = if busy { Readiness::Busy("pending".to_owned()) } else { Readiness::Ready };
@@ -219,11 +231,30 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failed_read_fails_all_who_wait_for_it() {
         let (poller, cloud) = (Poller::default(), Cloud::default());
-        cloud.fails.store(true, Relaxed);
+        *cloud.fails.lock().unwrap() = Some(Class::Denied);
         for answer in join_all(["a", "b"].map(|id| look(&poller, &cloud, id, 5))).await {
-            assert_eq!(answer.unwrap_err().code, "Throttled");
+            assert_eq!(answer.unwrap_err().class, Class::Denied);
         }
         assert_eq!(cloud.reads.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_read_is_repeated_for_a_minute() {
+        for class in [Class::Throttled, Class::Unreachable] {
+            let (poller, cloud) = (Poller::default(), Cloud::default());
+            *cloud.fails.lock().unwrap() = Some(class);
+            let recovers = async {
+                tokio::time::advance(Duration::from_secs(30)).await;
+                *cloud.fails.lock().unwrap() = None;
+            };
+            let (answer, ()) = tokio::join!(look(&poller, &cloud, "a", 0), recovers);
+            assert!(answer.unwrap().is_some(), "{class:?}");
+
+            *cloud.fails.lock().unwrap() = Some(class);
+            let started = Instant::now();
+            assert_eq!(look(&poller, &cloud, "a", 0).await.unwrap_err().class, class);
+            assert!((PATIENCE..PATIENCE * 2).contains(&started.elapsed()), "{:?}", started.elapsed());
+        }
     }
 
     /// The answer of a read that began before the question may be out of date.

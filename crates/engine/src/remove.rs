@@ -68,7 +68,7 @@ impl<C> Engine<'_, C> {
                 Ok(()) => return Ok(()),
                 Err(error) if error.class == Class::NotFound => return Ok(()),
                 Err(error)
-                    if matches!(error.class, Class::Busy | Class::NotYet)
+                    if matches!(error.class, Class::Busy | Class::NotYet | Class::Throttled)
                         && started.elapsed() < kind.pace().deadline =>
                 {
                     self.events.event(Event::Retrying { address: &change.address, error: &error });

@@ -43,6 +43,18 @@ def _or(call: Call, default: Document) -> Document:
     return default
 
 
+@handles("s3:CreateBucket")
+def create(call: Call) -> Document:
+    """A bucket has its tags from its first moment: moto forgets them."""
+    answer = call.forward()
+    tags = call.params.get("CreateBucketConfiguration", {}).get("Tags", [])
+    if tags:
+        s3_backends[settings.ACCOUNT]["aws"].put_bucket_tagging(
+            call.params["Bucket"], {tag["Key"]: tag["Value"] for tag in tags}
+        )
+    return answer
+
+
 @handles("s3:GetBucketEncryption")
 def encryption(call: Call) -> Document:
     """Every bucket is encrypted, with S3's own keys unless told otherwise."""

@@ -218,6 +218,9 @@ class Headers(dict):  # type: ignore[type-arg]
     def get(self, key: str, default: Any = None) -> Any:
         return super().get(key.lower(), default)
 
+    def __getitem__(self, key: str) -> Any:
+        return super().__getitem__(key.lower())
+
     def __contains__(self, key: object) -> bool:
         return super().__contains__(str(key).lower())
 

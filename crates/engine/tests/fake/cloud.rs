@@ -23,6 +23,8 @@ pub(crate) enum Lost {
     After,
     /// It is refused, because what it refers to is not known everywhere yet.
     TooNew,
+    /// It is refused, because there were too many; a removal, too.
+    Throttled,
 }
 
 /// One resource.
@@ -169,7 +171,15 @@ impl Cloud {
     }
 
     pub(crate) async fn delete(&self, kind: &'static str, id: &Id) -> Result<(), CallError> {
-        self.change(kind, format!("delete {kind} {id}"), |world| world.delete(Facts::of(kind), id)).await
+        let call = format!("delete {kind} {id}");
+        self.change(kind, call.clone(), |world| {
+            // Of a removal only this is repeated: what else goes wrong, the next look tells, or the next run.
+            match world.losing {
+                Some((Lost::Throttled, _)) => world.losing(call, kind, |world| world.delete(Facts::of(kind), id)),
+                _ => world.delete(Facts::of(kind), id),
+            }
+        })
+        .await
     }
 }
 
@@ -277,6 +287,7 @@ impl World {
         let nothing = || error(kind, "Timeout", "no answer", Class::Unreachable);
         match lost {
             Some(Lost::Before) => return Err(nothing()),
+            Some(Lost::Throttled) => return Err(error(kind, "Throttling", "rate exceeded", Class::Throttled)),
             Some(Lost::TooNew) => return Err(error(kind, "NotFound", "no such thing", Class::NotFound)),
             _ => {}
         }

@@ -12,7 +12,7 @@ use serde_json::json;
 /// run, and nothing is made twice.
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_made_up_for() {
-    for lost in [Lost::Before, Lost::After, Lost::TooNew] {
+    for lost in [Lost::Before, Lost::After, Lost::TooNew, Lost::Throttled] {
         for lag in [0, 10] {
             let (bench, mut config) = (Bench::new(), representative());
             bench.cloud.set_lag(lag);
@@ -22,6 +22,9 @@ async fn a_lost_answer_is_made_up_for() {
             config.slots.iter_mut().for_each(|slot| (slot.free, slot.hidden) = (2, 1));
             bench.converge(&config.graph()).await;
             bench.check(&config.graph()).await;
+            let nothing = config.graph().emptied();
+            bench.converge(&nothing).await;
+            bench.check(&nothing).await;
         }
     }
 }

@@ -123,6 +123,15 @@ def make_bucket(cloud: Cloud) -> str:
     return name
 
 
+@row("bucket-tags")
+def bucket_tags(cloud: Cloud) -> None:
+    s3, name = cloud.client("s3"), fresh("bedplate-check-bucket")
+    tags = [{"Key": "Project", "Value": "one & two"}]
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"Tags": tags})
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    fails("NoSuchTagSet", lambda: s3.get_bucket_tagging(Bucket=make_bucket(cloud)))
+
+
 @row("bucket-new")
 def bucket_new(cloud: Cloud) -> None:
     s3, name = cloud.client("s3"), make_bucket(cloud)
