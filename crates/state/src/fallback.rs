@@ -248,6 +248,19 @@ mod tests {
             Self { folder: tempfile::tempdir().unwrap(), state }
         }
 
+        /// One that a run lost while it saved these serials, and that is back.
+        fn cut_off(unsaved: &[u64]) -> Self {
+            let far = Self::new();
+            let store = far.store();
+            now(store.save(&far.at(1))).unwrap();
+            far.reachable(false);
+            for serial in unsaved {
+                now(store.save(&far.at(*serial))).unwrap_err();
+            }
+            far.reachable(true);
+            far
+        }
+
         fn store(&self) -> Fallback<FileStore> {
             let far = FileStore::new(self.folder.path().join("far/state.json"));
             Fallback::new(far, self.kept())
@@ -307,12 +320,7 @@ mod tests {
 
     #[test]
     fn what_was_saved_after_all_is_no_reason_to_stop() {
-        let far = Far::new();
-        let store = far.store();
-        now(store.save(&far.at(1))).unwrap();
-        far.reachable(false);
-        now(store.save(&far.at(2))).unwrap_err();
-        far.reachable(true);
+        let far = Far::cut_off(&[2]);
         now(FileStore::new(far.folder.path().join("far/state.json")).save(&far.at(2))).unwrap();
         assert_eq!(now(far.store().load()).unwrap().unwrap(), far.at(2));
         assert!(!far.kept().exists());
@@ -320,25 +328,14 @@ mod tests {
 
     #[test]
     fn what_arrives_later_than_anybody_waited_for_it_is_no_reason_to_stop() {
-        let far = Far::new();
-        let store = far.store();
-        now(store.save(&far.at(1))).unwrap();
-        far.reachable(false);
-        now(store.save(&far.at(2))).unwrap_err();
-        now(store.save(&far.at(3))).unwrap_err();
-        far.reachable(true);
+        let far = Far::cut_off(&[2, 3]);
         now(FileStore::new(far.folder.path().join("far/state.json")).save(&far.at(2))).unwrap();
         assert_eq!(now(far.store().load()).unwrap().unwrap(), far.at(3));
     }
 
     #[test]
     fn who_went_on_without_it_is_told_what_to_do() {
-        let far = Far::new();
-        let store = far.store();
-        now(store.save(&far.at(1))).unwrap();
-        far.reachable(false);
-        now(store.save(&far.at(2))).unwrap_err();
-        far.reachable(true);
+        let far = Far::cut_off(&[2]);
         now(FileStore::new(far.folder.path().join("far/state.json")).save(&far.at(5))).unwrap();
         let error = now(far.store().load()).unwrap_err().to_string();
         assert!(error.contains("state recover") && error.contains("s.unsaved.json"), "{error}");
@@ -347,12 +344,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_not_believed() {
-        let far = Far::new();
-        let store = far.store();
-        now(store.save(&far.at(1))).unwrap();
-        far.reachable(false);
-        now(store.save(&far.at(2))).unwrap_err();
-        far.reachable(true);
+        let far = Far::cut_off(&[2]);
         let bytes = fs_err::read(far.kept()).unwrap();
         fs_err::write(far.kept(), &bytes[..bytes.len() / 2]).unwrap();
         let error = now(far.store().load()).unwrap_err();
@@ -364,11 +356,7 @@ mod tests {
     #[test]
     fn only_the_owner_may_read_it() {
         use std::os::unix::fs::PermissionsExt;
-        let far = Far::new();
-        let store = far.store();
-        now(store.save(&far.at(1))).unwrap();
-        far.reachable(false);
-        now(store.save(&far.at(2))).unwrap_err();
+        let far = Far::cut_off(&[2]);
         assert_eq!(fs_err::metadata(far.kept()).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
