@@ -3,7 +3,7 @@
 
 use bedplate_model::{
     Boxed, CallError, Creation, Field, Id, Json, JsonStep, Kind, Order, Ownership, Pace, Readiness, RecordError,
-    Recovery, Schema, Seen, Tags, Verdict, Which,
+    Recovery, Schema, Seen, Tags, Terraform, Verdict, Which,
 };
 use serde_json::json;
 use std::{
@@ -94,6 +94,9 @@ impl Schema for Simulated {
     }
     fn cloudformation(&self) -> Option<&'static str> {
         self.0.cloudformation()
+    }
+    fn terraform(&self) -> &'static [Terraform] {
+        self.0.terraform()
     }
     fn actions(&self) -> &'static [&'static str] {
         self.0.actions()

@@ -86,6 +86,10 @@ pub(crate) enum Command {
     Drift(DriftArgs),
     /// Remove everything this stack owns, in reverse order.
     Destroy(DestroyArgs),
+    /// Take over what exists: tag it as this stack's and record it; nothing else of it is changed.
+    Import(ImportArgs),
+    /// Estimate what the configuration costs a month, against its budgets; asks nobody.
+    Cost,
     /// Show the outputs.
     Output(OutputArgs),
     /// Print a kubeconfig for the cluster, or merge it into the user's; tokens come from `bedplate token`.
@@ -206,6 +210,23 @@ pub(crate) struct DestroyArgs {
     pub(crate) skip_final_snapshot: bool,
     #[command(flatten)]
     pub(crate) targets: TargetArgs,
+}
+
+/// `import`
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// Where the configuration declares it.
+    #[arg(value_name = "ADDR", required_unless_present = "from_terraform", requires = "id")]
+    pub(crate) address: Option<String>,
+    /// What AWS calls it: an id, a name, an ARN, or `parent|name`, as the plan and `state show` write it.
+    #[arg(value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Take over what a Terraform state names (`terraform state pull`); what may be several declared resources is listed
+    /// and left alone.
+    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    pub(crate) from_terraform: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) consent: ConsentArgs,
 }
 
 /// `output`

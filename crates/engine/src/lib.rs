@@ -2,6 +2,7 @@
 
 mod effect;
 mod event;
+mod import;
 mod journal;
 mod kinds;
 mod make;
@@ -13,6 +14,7 @@ mod walk;
 
 pub use effect::EffectError;
 pub use event::{Event, Silent, Sink};
+pub use import::{Candidate, Import, ImportError, Matched, Unmatched, import, matching};
 pub use journal::Journal;
 pub use kinds::Kinds;
 pub use recover::{Foreign, Owned, Recovered, owned, recover};

@@ -44,6 +44,7 @@ impl<C> Engine<'_, C> {
             Some(id) if change.action == Action::Adopt => {
                 let intent = target.intent(make.client_token.clone());
                 self.journal.record(|state| state.adopt(&change.address, id.clone(), intent)).await?;
+                self.mark(&target, id).await?;
                 self.settle(&target, id, None).await
             }
             Some(id) => {
@@ -56,6 +57,20 @@ impl<C> Engine<'_, C> {
                 self.settle(&target, &id, sent).await
             }
         }
+    }
+
+    /// Where a resource has no tags to compare and says in itself whose it is, that is set before anything else.
+    async fn mark(&self, target: &Target<'_, C>, id: &Id) -> Result<(), EffectError> {
+        let kind = target.kind;
+        if kind.tagged() || kind.contained_in().is_none() {
+            return Ok(());
+        }
+        let seen = self.poller.look(kind, self.cloud, id, Duration::ZERO).await?;
+        let owner = seen.and_then(|seen| Owner::from_tags(&seen.tags?));
+        if owner.as_ref() != Some(&target.owner) {
+            self.slot(kind.name(), kind.tag(self.cloud, id, &target.owner.to_tags(), &[])).await?;
+        }
+        Ok(())
     }
 
     /// The settings last sent, as recorded.

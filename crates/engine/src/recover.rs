@@ -291,7 +291,7 @@ impl Recovery<'_> {
     }
 }
 
-fn pair((key, value): (&String, &String)) -> (String, String) {
+pub(crate) fn pair((key, value): (&String, &String)) -> (String, String) {
     (key.clone(), value.clone())
 }
 
@@ -300,7 +300,7 @@ fn deposed(generation: u32, id: &Id) -> Deposed {
 }
 
 /// The settings as they were sent: as they are wanted where AWS shows nothing else, as AWS shows them where they differ.
-fn last_sent(schema: &dyn Schema, wanted: &Json, seen: &Json) -> Result<Json, RecordError> {
+pub(crate) fn last_sent(schema: &dyn Schema, wanted: &Json, seen: &Json) -> Result<Json, RecordError> {
     let differing: Vec<&str> =
         differences(schema, wanted, seen, None)?.iter().map(|difference| difference.field.name).collect();
     let mut sent = seen.clone();

@@ -2,7 +2,7 @@
 
 use crate::{
     Address, CallError, Class, Creation, Field, Id, Observation, Observed, Order, Ownership, Pace, Readiness,
-    Reconcile, Record, RecordError, Recovery, Resolved, StackId, Step, Tags, Verdict, Which,
+    Reconcile, Record, RecordError, Recovery, Resolved, StackId, Step, Tags, Terraform, Verdict, Which,
 };
 use serde_json::Value as Json;
 use std::{future::Future, marker::PhantomData, pin::Pin};
@@ -33,6 +33,8 @@ pub trait Schema: Send + Sync {
     fn doc(&self) -> &'static str;
     /// Its CloudFormation type.
     fn cloudformation(&self) -> Option<&'static str>;
+    /// See [`Reconcile::TERRAFORM`].
+    fn terraform(&self) -> &'static [Terraform];
     /// The IAM actions it needs.
     fn actions(&self) -> &'static [&'static str];
     /// Its settings.
@@ -131,6 +133,9 @@ impl<K: Reconcile> Schema for Entry<K> {
     }
     fn cloudformation(&self) -> Option<&'static str> {
         K::CLOUDFORMATION
+    }
+    fn terraform(&self) -> &'static [Terraform] {
+        K::TERRAFORM
     }
     fn actions(&self) -> &'static [&'static str] {
         K::ACTIONS

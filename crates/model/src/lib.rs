@@ -20,7 +20,7 @@ pub use kind::{Boxed, Entry, JsonStep, Kind, Schema, Seen, token};
 pub use names::{Address, AddressError, Id, Owner, StackId, TAG_ADDRESS, TAG_GENERATION, TAG_STACK, Tags};
 pub use phase::{Datum, Draft, Observed, Phase, Resolved};
 pub use reconcile::{
-    Creation, Observation, Order, Ownership, Pace, Readiness, Reconcile, Recovery, Step, Verdict, Which,
+    Creation, Observation, Order, Ownership, Pace, Readiness, Reconcile, Recovery, Step, Terraform, Verdict, Which,
     output_references,
 };
 pub use record::{Change, Field, Record, RecordError, object};

@@ -14,6 +14,8 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     const DOC: &'static str;
     /// Its type in the CloudFormation registry, whose schema the fields' change policies are taken from.
     const CLOUDFORMATION: Option<&'static str>;
+    /// What Terraform calls it, so that what is in its state can be taken over.
+    const TERRAFORM: &'static [Terraform] = &[];
     /// The IAM actions that reading, making, changing and removing it need.
     const ACTIONS: &'static [&'static str];
     /// The clients it calls; a fake in the engine's tests.
@@ -61,7 +63,8 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     /// One step from what is seen towards what is wanted; called again while the difference shrinks.
     fn update(cloud: &Self::Cloud, step: &Step<'_, Self>) -> impl Future<Output = Result<(), CallError>> + Send;
 
-    /// Sets and removes tags. Only called for kinds that report tags.
+    /// Sets and removes tags, or the marks of ownership that what lies in something else carries instead. Only called for
+    /// kinds that report tags.
     fn tag(
         _cloud: &Self::Cloud,
         _id: &Id,
@@ -97,6 +100,15 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     fn judge(_field: &str, _before: &Self::Spec<Observed>, _after: &Self::Spec<Observed>) -> Option<Verdict> {
         None
     }
+}
+
+/// A resource type of Terraform's AWS provider (Terraform Registry, "AWS Provider").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terraform {
+    /// Its name: `aws_vpc`.
+    pub kind: &'static str,
+    /// Our id, made of its attributes: `{cluster_name}|{addon_name}`. Where it has no `account_id`, the platform's is meant.
+    pub id: &'static str,
 }
 
 /// What a change means in one case, with the reason to show.

@@ -1,6 +1,13 @@
 //! The cache: a Redis replication group in the data subnets.
 
-use crate::{Layers, config::RedisVersion, network::Network, secrets::Secrets, security::service_linked_role};
+use crate::{
+    Layers,
+    config::RedisVersion,
+    cost::{Cost, Declared},
+    network::Network,
+    secrets::Secrets,
+    security::service_linked_role,
+};
 use bedplate_aws::{
     Arn,
     elasticache::{
@@ -65,3 +72,30 @@ pub(crate) fn declare(layers: &mut Layers<'_>, network: &Network, secrets: &Secr
     layers.graph.output("redis_primary_endpoint", &redis.primary_endpoint);
     layers.graph.output("redis_reader_endpoint", &redis.reader_endpoint);
 }
+
+/// ElastiCache as it is on the bill.
+const BILLED: &str = "Amazon ElastiCache";
+
+/// What the layer costs ("Amazon ElastiCache pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    let settings = &declared.config.cache;
+    let kind = settings.node_type.as_str();
+    let nodes = u32::from(settings.nodes) * declared.count::<ReplicationGroup>("cache");
+    vec![Cost::hourly(format!("nodes, {kind}"), nodes, node_price(kind)).of(BILLED)]
+}
+
+/// Dollars an hour for Redis.
+fn node_price(kind: &str) -> Option<f64> {
+    Some(match kind {
+        "cache.t4g.micro" => 0.016,
+        "cache.t4g.small" => 0.032,
+        "cache.t4g.medium" => 0.065,
+        "cache.r6g.large" => 0.206,
+        "cache.r6g.xlarge" => 0.411,
+        "cache.r6g.2xlarge" => 0.821,
+        _ => return None,
+    })
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "snapshots beyond the first, traffic between zones";

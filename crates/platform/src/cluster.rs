@@ -2,6 +2,8 @@
 
 use crate::{
     Facts, Layers,
+    config::CapacityType,
+    cost::{Cost, Declared},
     network::{self, Network},
     security::{self, ClusterRoles},
     slug,
@@ -247,3 +249,41 @@ fn fargate(
     });
     Some(address)
 }
+
+/// EKS as it is on the bill.
+const BILLED: &str = "Amazon Elastic Container Service for Kubernetes";
+
+/// What the cluster costs ("Amazon EKS pricing", "Amazon EC2 on-demand pricing", "Amazon EBS pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    let nodes = &declared.config.cluster.node_group;
+    let kind = nodes.instance_types.first().map(ToString::to_string).unwrap_or_default();
+    let machines = match nodes.capacity_type {
+        CapacityType::OnDemand => Cost::hourly(format!("nodes, {kind}"), nodes.desired, machine_price(&kind)),
+        // What it costs follows demand.
+        CapacityType::Spot => Cost::hourly(format!("nodes, {kind}, spot"), nodes.desired, None),
+    };
+    let storage = f64::from(nodes.desired) * f64::from(nodes.disk_size_gb);
+    vec![
+        Cost::hourly("control plane, standard support", declared.count::<Cluster>("cluster"), 0.10).of(BILLED),
+        machines,
+        Cost::monthly("their volumes, gp3, per GB", storage, 0.08),
+    ]
+}
+
+/// Dollars an hour for Linux on demand.
+fn machine_price(kind: &str) -> Option<f64> {
+    Some(match kind {
+        "t3.small" => 0.0208,
+        "t3.medium" => 0.0416,
+        "t3.large" => 0.0832,
+        "t3.xlarge" => 0.1664,
+        "m5.large" | "m6i.large" => 0.096,
+        "m5.xlarge" | "m6i.xlarge" => 0.192,
+        "m5.2xlarge" | "m6i.2xlarge" => 0.384,
+        _ => return None,
+    })
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "pods on Fargate, the load balancer's capacity units, logs, extended support (0.60 an \
+                                       hour in place of 0.10)";

@@ -144,3 +144,6 @@ fn anomalies(layers: &mut Layers<'_>, topic: &Input<Arn>) {
         },
     );
 }
+
+/// Budgets without actions and anomaly detection cost nothing ("AWS Cost Management pricing").
+pub(crate) const COSTS_ON_TOP: &str = "mails beyond the first 1,000, requests to Cost Explorer (0.01 each)";

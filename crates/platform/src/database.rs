@@ -3,6 +3,7 @@
 use crate::{
     Layers,
     config::Insights,
+    cost::{Cost, Declared},
     network::Network,
     security::{self, service_linked_role},
 };
@@ -192,3 +193,49 @@ fn scaling(layers: &mut Layers<'_>, cluster: &ClusterOutputs<Draft>, instances: 
         },
     );
 }
+
+/// RDS as it is on the bill.
+const BILLED: &str = "Amazon Relational Database Service";
+
+/// What the layer costs ("Amazon Aurora pricing", "Amazon CloudWatch pricing", "AWS Secrets Manager pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    let settings = &declared.config.database;
+    let class = settings.instance_class.as_str();
+    let instances = declared.count::<Instance>("database");
+    let mut costs = vec![
+        Cost::hourly(format!("instances, {class}"), instances, instance_price(class)).of(BILLED),
+        Cost::monthly("the password's secret", declared.count::<Cluster>("database"), 0.40),
+    ];
+    if settings.insights == Insights::Advanced {
+        let vcpus = cores(class).map(|cores| cores * instances);
+        let price = vcpus.map(|_| 0.0125);
+        costs.push(Cost::hourly("advanced insights, per vCPU", vcpus.unwrap_or(instances), price));
+    }
+    costs
+}
+
+/// Dollars an hour for Aurora PostgreSQL, standard storage.
+fn instance_price(class: &str) -> Option<f64> {
+    Some(match class {
+        "db.t4g.medium" => 0.073,
+        "db.t4g.large" => 0.146,
+        "db.r6g.large" => 0.26,
+        "db.r6g.xlarge" => 0.519,
+        "db.r6g.2xlarge" => 1.038,
+        "db.r6g.4xlarge" => 2.076,
+        _ => return None,
+    })
+}
+
+/// The vCPUs of a class, which follow from its size.
+fn cores(class: &str) -> Option<u32> {
+    let size = class.rsplit('.').next()?;
+    match size.strip_suffix("xlarge") {
+        Some("") => Some(4),
+        Some(times) => times.parse::<u32>().ok().map(|times| times * 4),
+        None => (size == "medium" || size == "large").then_some(2),
+    }
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "storage, requests to it, backups beyond the database's size, logs and enhanced monitoring, readers that scaling adds";

@@ -5,6 +5,7 @@
 
 pub mod choices;
 pub mod config;
+pub mod cost;
 
 mod cache;
 mod cluster;

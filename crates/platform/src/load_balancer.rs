@@ -1,6 +1,12 @@
 //! The load balancer in front of the application: what it listens for, and the nodes it sends requests to.
 
-use crate::{Layers, monitoring, network::Network, security, storage};
+use crate::{
+    Layers,
+    cost::{Cost, Declared},
+    monitoring,
+    network::Network,
+    security, storage,
+};
 use bedplate_aws::{
     Arn,
     autoscaling::{TrafficSource, TrafficSourceSpec},
@@ -134,4 +140,11 @@ fn listeners(layers: &mut Layers<'_>, balancer: &Input<Arn>, group: &Input<Arn>)
         declaration = declaration.after(HTTPS, "it leads there");
     }
     declaration.add::<Listener>(http);
+}
+
+/// What the load balancer costs ("Elastic Load Balancing pricing", "Amazon VPC pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    let balancers = declared.count::<LoadBalancer>("cluster");
+    let addresses = balancers * u32::from(declared.config.network.zones);
+    vec![Cost::hourly("load balancer", balancers, 0.0225), Cost::hourly("its public IPv4 addresses", addresses, 0.005)]
 }

@@ -2,7 +2,11 @@
 
 mod dashboard;
 
-use crate::{Layers, network::Network};
+use crate::{
+    Layers,
+    cost::{Cost, Declared},
+    network::Network,
+};
 use bedplate_aws::{
     Arn,
     cloudwatch::{Alarm, AlarmSpec, Dashboard, DashboardSpec},
@@ -173,3 +177,11 @@ fn alarm(layers: &mut Layers<'_>, watch: Watch, topic: &Input<Arn>) {
     };
     layers.graph.add::<Alarm>(&format!("monitoring/alarm/{}", watch.name), spec);
 }
+
+/// What the layer costs ("Amazon CloudWatch pricing"). The first three dashboards of an account are free.
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    vec![Cost::monthly("alarms", declared.count::<Alarm>("monitoring"), 0.10)]
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "dashboards beyond the account's first three (3.00 each)";

@@ -1,7 +1,12 @@
 //! The network: a VPC with public, app and data subnets in every zone, what comes in and goes out, and who may talk to
 //! whom.
 
-use crate::{Layers, config::NatGateways, security};
+use crate::{
+    Layers,
+    config::NatGateways,
+    cost::{Cost, Declared},
+    security,
+};
 use bedplate_aws::{
     Arn, NatGatewayId, RouteTableId, SecurityGroupId, SubnetId, VpcId,
     ec2::{
@@ -332,3 +337,17 @@ fn rule(
         },
     );
 }
+
+/// What the layer costs ("Amazon VPC pricing", "AWS PrivateLink pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    let network = &declared.config.network;
+    let endpoints = u32::try_from(network.interface_endpoints.len()).unwrap_or(u32::MAX);
+    vec![
+        Cost::hourly("NAT gateways", declared.count::<NatGateway>("network"), 0.045),
+        Cost::hourly("public IPv4 addresses", declared.count::<ElasticIp>("network"), 0.005),
+        Cost::hourly("interface endpoints in every zone", endpoints * u32::from(network.zones), 0.01),
+    ]
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "traffic through NAT gateways and endpoints and between zones, flow logs";

@@ -112,3 +112,6 @@ fn delivery_policy(layers: &Layers<'_>, report: &str) -> Json {
         statement("Delivery", json!("s3:PutObject"), format!("{bucket}/{REPORTS}/*")),
     ])
 }
+
+/// What it costs is what is stored and read ("Amazon S3 pricing", "Amazon Athena pricing").
+pub(crate) const COSTS_ON_TOP: &str = "mails beyond the first 1,000, requests to Cost Explorer (0.01 each), the report's storage, queries (5.00 per TB read)";

@@ -1,7 +1,10 @@
 //! The application's secrets, apart from the database's, which RDS makes. Nobody sees their values here: Secrets Manager
 //! draws them, or the operator puts them in.
 
-use crate::Layers;
+use crate::{
+    Layers,
+    cost::{Cost, Declared},
+};
 use bedplate_aws::{
     Arn,
     secrets::{InitialValue, RandomText, Secret, SecretOutputs, SecretSpec},
@@ -59,3 +62,11 @@ fn secret(
     };
     layers.graph.add::<Secret>(&format!("secrets/{address}"), spec)
 }
+
+/// What the layer costs ("AWS Secrets Manager pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    vec![Cost::monthly("secrets", declared.count::<Secret>("secrets"), 0.40)]
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "requests";

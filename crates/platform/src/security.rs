@@ -1,6 +1,9 @@
 //! Security: the key that encrypts everything at rest, and the IAM roles.
 
-use crate::Layers;
+use crate::{
+    Layers,
+    cost::{Cost, Declared},
+};
 use bedplate_aws::{
     Arn,
     eks::ClusterOutputs,
@@ -287,3 +290,11 @@ fn role(layers: &mut Layers<'_>, name: &str, trust: Json, managed: &[&str], own:
     };
     layers.graph.add::<Role>(&format!("security/role/{name}"), spec).arn
 }
+
+/// What the layer costs ("AWS Key Management Service pricing").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    vec![Cost::monthly("KMS key", declared.count::<Key>("security"), 1.0)]
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "requests to the key, older key material after rotations";

@@ -1,6 +1,10 @@
 //! The sessions: a DynamoDB table whose capacity follows the load.
 
-use crate::{Layers, security::service_linked_role};
+use crate::{
+    Layers,
+    cost::{Cost, Declared},
+    security::service_linked_role,
+};
 use bedplate_aws::{
     Arn,
     dynamodb::{AttributeKind, CapacityRange, KeyAttribute, Table, TableOutputs, TableSpec},
@@ -80,3 +84,18 @@ fn scaling(layers: &mut Layers<'_>, table: &TableOutputs<Draft>, name: &str, cap
         },
     );
 }
+
+/// DynamoDB as it is on the bill.
+const BILLED: &str = "Amazon DynamoDB";
+
+/// What the layer costs ("Amazon DynamoDB pricing for provisioned capacity").
+pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
+    let settings = &declared.config.sessions;
+    vec![
+        Cost::hourly("read capacity", settings.read_capacity, 0.00013).of(BILLED),
+        Cost::hourly("write capacity", settings.write_capacity, 0.00065).of(BILLED),
+    ]
+}
+
+/// What comes on top.
+pub(crate) const COSTS_ON_TOP: &str = "storage, recovery, reading the stream, capacity that scaling adds";

@@ -188,3 +188,6 @@ fn logs_policy(layers: &Layers<'_>) -> Json {
     }
     policy(statements)
 }
+
+/// What it costs is what is stored ("Amazon S3 pricing").
+pub(crate) const COSTS_ON_TOP: &str = "storage (0.023 per GB), requests, what is read back from cold classes";

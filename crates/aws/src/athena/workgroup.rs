@@ -7,7 +7,7 @@ use aws_sdk_athena::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 
 /// A place for queries, with its limits and its results.
@@ -63,6 +63,7 @@ impl Reconcile for Workgroup {
     const KIND: &'static str = "athena.workgroup";
     const DOC: &'static str = "A place for queries, with its limits and its results.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::Athena::WorkGroup");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_athena_workgroup", id: "{account_id}|{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "athena:CreateWorkGroup",
         "athena:DeleteWorkGroup",

@@ -7,7 +7,7 @@ use aws_sdk_budgets::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +74,7 @@ impl Reconcile for Budget {
     const KIND: &'static str = "budgets.budget";
     const DOC: &'static str = "A limit for costs, and who is told when they come near it.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::Budgets::Budget");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_budgets_budget", id: "{account_id}|{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "budgets:ListTagsForResource",
         "budgets:ModifyBudget",

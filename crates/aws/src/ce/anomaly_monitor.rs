@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_costexplorer::types::{AnomalyMonitor as SdkMonitor, MonitorDimension, MonitorType};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Owner, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 
 /// The first part of the id of a monitor that is somebody else's.
@@ -45,6 +45,7 @@ impl Reconcile for AnomalyMonitor {
     const KIND: &'static str = "ce.anomaly_monitor";
     const DOC: &'static str = "What looks for unusual costs, in each value of a dimension.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::CE::AnomalyMonitor");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_ce_anomaly_monitor", id: "{arn}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ce:CreateAnomalyMonitor",
         "ce:DeleteAnomalyMonitor",

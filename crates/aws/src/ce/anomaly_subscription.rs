@@ -8,7 +8,7 @@ use aws_sdk_costexplorer::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -49,6 +49,7 @@ impl Reconcile for AnomalySubscription {
     const KIND: &'static str = "ce.anomaly_subscription";
     const DOC: &'static str = "Who is told of unusual costs.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::CE::AnomalySubscription");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_ce_anomaly_subscription", id: "{arn}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ce:CreateAnomalySubscription",
         "ce:DeleteAnomalySubscription",

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,6 +71,7 @@ impl Reconcile for Alarm {
     const KIND: &'static str = "cloudwatch.alarm";
     const DOC: &'static str = "An alarm on a metric.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::CloudWatch::Alarm");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_cloudwatch_metric_alarm", id: "{alarm_name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "cloudwatch:DeleteAlarms",
         "cloudwatch:DescribeAlarms",

@@ -4,7 +4,7 @@ use super::{retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use bedplate_model::{
     CallError, Creation, Id, Json, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 
 /// A page of graphs.
@@ -38,6 +38,7 @@ impl Reconcile for Dashboard {
     const KIND: &'static str = "cloudwatch.dashboard";
     const DOC: &'static str = "A page of graphs.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::CloudWatch::Dashboard");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_cloudwatch_dashboard", id: "{dashboard_name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "cloudwatch:DeleteDashboards",
         "cloudwatch:GetDashboard",

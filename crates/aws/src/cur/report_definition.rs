@@ -7,7 +7,7 @@ use aws_sdk_costandusagereport::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -78,6 +78,8 @@ impl Reconcile for ReportDefinition {
     const KIND: &'static str = "cur.report_definition";
     const DOC: &'static str = "What a cost and usage report holds, and where it is delivered.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::CUR::ReportDefinition");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_cur_report_definition", id: "{account_id}|{report_name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "cur:DeleteReportDefinition",
         "cur:DescribeReportDefinitions",

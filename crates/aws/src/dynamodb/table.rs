@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 };
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 
@@ -118,6 +118,7 @@ impl Reconcile for Table {
     const KIND: &'static str = "dynamodb.table";
     const DOC: &'static str = "A table of DynamoDB.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::DynamoDB::Table");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_dynamodb_table", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "dynamodb:CreateTable",
         "dynamodb:DeleteTable",

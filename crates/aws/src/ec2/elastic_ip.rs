@@ -5,7 +5,7 @@ use crate::{AllocationId, Aws, error::Sent};
 use aws_sdk_ec2::types::{Address as SdkAddress, DomainType, ResourceType};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 use std::net::Ipv4Addr;
 
@@ -35,6 +35,7 @@ impl Reconcile for ElasticIp {
     const KIND: &'static str = "ec2.elastic_ip";
     const DOC: &'static str = "A public IPv4 address that stays the same.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::EIP");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_eip", id: "{id}" }];
     const ACTIONS: &'static [&'static str] =
         &["ec2:AllocateAddress", "ec2:ReleaseAddress", "ec2:DescribeAddresses", "ec2:CreateTags", "ec2:DeleteTags"];
     const RECOVERY: Recovery = Recovery::Tag;

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, FlowLogId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{FlowLog as SdkFlowLog, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 
 /// A record of the connections in a VPC, kept in CloudWatch Logs.
@@ -48,6 +48,7 @@ impl Reconcile for FlowLog {
     const KIND: &'static str = "ec2.flow_log";
     const DOC: &'static str = "A record of the connections in a VPC, kept in CloudWatch Logs.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::FlowLog");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_flow_log", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateFlowLogs",
         "ec2:DeleteFlowLogs",

@@ -5,7 +5,7 @@ use crate::{Aws, InternetGatewayId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as SdkInternetGateway, ResourceType};
 use bedplate_model::{
     CallError, Change, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Recovery,
-    Resolved, Step, Tags, Verdict, Which,
+    Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 
 /// An internet gateway, attached to a VPC.
@@ -31,6 +31,7 @@ impl Reconcile for InternetGateway {
     const KIND: &'static str = "ec2.internet_gateway";
     const DOC: &'static str = "An internet gateway, attached to a VPC.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::InternetGateway");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_internet_gateway", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateInternetGateway",
         "ec2:DeleteInternetGateway",

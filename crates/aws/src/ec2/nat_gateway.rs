@@ -5,7 +5,7 @@ use crate::{AllocationId, Aws, NatGatewayId, SubnetId, error::Sent};
 use aws_sdk_ec2::types::{NatGateway as SdkNatGateway, NatGatewayState, ResourceType};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Pace, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 use std::net::Ipv4Addr;
 
@@ -39,6 +39,7 @@ impl Reconcile for NatGateway {
     const KIND: &'static str = "ec2.nat_gateway";
     const DOC: &'static str = "A public NAT gateway: the way out to the internet for private subnets of one zone.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::NatGateway");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_nat_gateway", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateNatGateway",
         "ec2:DeleteNatGateway",

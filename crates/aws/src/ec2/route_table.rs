@@ -8,7 +8,7 @@ use aws_sdk_ec2::types::{
 };
 use bedplate_model::{
     CallError, Class, Creation, Id, Input, Observation, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,7 @@ impl Reconcile for RouteTable {
     const KIND: &'static str = "ec2.route_table";
     const DOC: &'static str = "A route table of a VPC: its routes, and the subnets that use it.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::RouteTable");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_route_table", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateRouteTable",
         "ec2:DeleteRouteTable",

@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
 };
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Recovery,
-    Resolved, Step, Tags, Verdict, Which,
+    Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 
 /// A security group. Its rules are resources of their own.
@@ -52,6 +52,7 @@ impl Reconcile for SecurityGroup {
     const KIND: &'static str = "ec2.security_group";
     const DOC: &'static str = "A security group. Its rules are resources of their own.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::SecurityGroup");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_security_group", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateSecurityGroup",
         "ec2:DeleteSecurityGroup",

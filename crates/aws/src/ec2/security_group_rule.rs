@@ -7,7 +7,8 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,10 @@ impl Reconcile for SecurityGroupRule {
     const DOC: &'static str = "One rule of a security group.";
     // `SecurityGroupEgress` differs from it only in saying Destination for Source.
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::SecurityGroupIngress");
+    const TERRAFORM: &'static [Terraform] = &[
+        Terraform { kind: "aws_vpc_security_group_ingress_rule", id: "{id}" },
+        Terraform { kind: "aws_vpc_security_group_egress_rule", id: "{id}" },
+    ];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:AuthorizeSecurityGroupIngress",
         "ec2:AuthorizeSecurityGroupEgress",

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, SubnetId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as SdkSubnet, SubnetState};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use ipnet::Ipv4Net;
 
@@ -46,6 +46,7 @@ impl Reconcile for Subnet {
     const KIND: &'static str = "ec2.subnet";
     const DOC: &'static str = "A subnet of a VPC in one availability zone.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::Subnet");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_subnet", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateSubnet",
         "ec2:DeleteSubnet",

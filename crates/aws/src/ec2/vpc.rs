@@ -5,7 +5,7 @@ use crate::{Aws, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as SdkVpc, VpcAttributeName, VpcState};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved,
-    Step, Tags, Which,
+    Step, Tags, Terraform, Which,
 };
 use ipnet::Ipv4Net;
 
@@ -39,6 +39,7 @@ impl Reconcile for Vpc {
     const KIND: &'static str = "ec2.vpc";
     const DOC: &'static str = "A virtual private cloud.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::VPC");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_vpc", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateVpc",
         "ec2:DeleteVpc",

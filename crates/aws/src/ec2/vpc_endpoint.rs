@@ -5,7 +5,7 @@ use crate::{Aws, Policy, RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId,
 use aws_sdk_ec2::types::{ResourceType, SecurityGroupIdentifier, VpcEndpoint as SdkEndpoint, VpcEndpointType};
 use bedplate_model::{
     CallError, Class, Creation, Datum, Id, Json, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile,
-    Record, Recovery, Resolved, Step, Tags, Which,
+    Record, Recovery, Resolved, Step, Tags, Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -67,6 +67,7 @@ impl Reconcile for VpcEndpoint {
     const KIND: &'static str = "ec2.vpc_endpoint";
     const DOC: &'static str = "A private way from a VPC to an AWS service.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::VPCEndpoint");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_vpc_endpoint", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "ec2:CreateVpcEndpoint",
         "ec2:DeleteVpcEndpoints",

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_eks::types::{AccessEntry as SdkEntry, AccessScope as SdkScope, AccessScopeType, AssociatedAccessPolicy};
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,8 @@ impl Reconcile for AccessEntry {
     const KIND: &'static str = "eks.access_entry";
     const DOC: &'static str = "What an IAM principal may do in a cluster.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EKS::AccessEntry");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_eks_access_entry", id: "{cluster_name}|{principal_arn}" }];
     const ACTIONS: &'static [&'static str] = &[
         "eks:AssociateAccessPolicy",
         "eks:CreateAccessEntry",

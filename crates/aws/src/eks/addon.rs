@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_eks::types::{Addon as SdkAddon, AddonStatus, ResolveConflicts};
 use bedplate_model::{
     CallError, Creation, Id, Json, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
-    Step, Tags, Which,
+    Step, Tags, Terraform, Which,
 };
 
 /// Software in a cluster that EKS installs and keeps up.
@@ -54,6 +54,7 @@ impl Reconcile for Addon {
     const KIND: &'static str = "eks.addon";
     const DOC: &'static str = "Software in a cluster that EKS installs and keeps up.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EKS::Addon");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_eks_addon", id: "{cluster_name}|{addon_name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "eks:CreateAddon",
         "eks:DeleteAddon",

@@ -9,7 +9,7 @@ use aws_sdk_eks::types::{
 };
 use bedplate_model::{
     CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
-    Resolved, Step, Tags, Verdict, Which,
+    Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
@@ -105,6 +105,7 @@ impl Reconcile for Cluster {
     const KIND: &'static str = "eks.cluster";
     const DOC: &'static str = "A Kubernetes control plane.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EKS::Cluster");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_eks_cluster", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "eks:CreateCluster",
         "eks:DeleteCluster",

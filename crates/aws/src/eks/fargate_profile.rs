@@ -5,7 +5,7 @@ use crate::{Arn, Aws, SubnetId, error::Sent};
 use aws_sdk_eks::types::{FargateProfile as SdkProfile, FargateProfileSelector, FargateProfileStatus};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +69,8 @@ impl Reconcile for FargateProfile {
     const KIND: &'static str = "eks.fargate_profile";
     const DOC: &'static str = "Which pods of a cluster run on Fargate.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EKS::FargateProfile");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_eks_fargate_profile", id: "{cluster_name}|{fargate_profile_name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "eks:CreateFargateProfile",
         "eks:DeleteFargateProfile",

@@ -8,7 +8,7 @@ use aws_sdk_eks::types::{
 };
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
-    Step, Tags, Verdict, Which,
+    Step, Tags, Terraform, Verdict, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -82,6 +82,8 @@ impl Reconcile for NodeGroup {
     const KIND: &'static str = "eks.node_group";
     const DOC: &'static str = "Nodes of a cluster that EKS starts, updates and drains.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EKS::Nodegroup");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_eks_node_group", id: "{cluster_name}|{node_group_name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "eks:CreateNodegroup",
         "eks:DeleteNodegroup",

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_elasticache::types::{CacheParameterGroup, Parameter, ParameterNameValue};
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Verdict, Which,
+    Terraform, Verdict, Which,
 };
 use std::collections::BTreeMap;
 
@@ -48,6 +48,7 @@ impl Reconcile for ParameterGroup {
     const KIND: &'static str = "elasticache.parameter_group";
     const DOC: &'static str = "Parameters of a cache's engine.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElastiCache::ParameterGroup");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_elasticache_parameter_group", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "elasticache:AddTagsToResource",
         "elasticache:CreateCacheParameterGroup",

@@ -8,7 +8,7 @@ use aws_sdk_elasticache::types::{
 use aws_smithy_types::date_time::Format;
 use bedplate_model::{
     CallError, Change, Class, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved,
-    Step, Tags, Verdict, Which,
+    Step, Tags, Terraform, Verdict, Which,
 };
 use std::collections::BTreeSet;
 
@@ -116,6 +116,8 @@ impl Reconcile for ReplicationGroup {
     const KIND: &'static str = "elasticache.replication_group";
     const DOC: &'static str = "A Redis cache: one primary node and its replicas.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElastiCache::ReplicationGroup");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_elasticache_replication_group", id: "{replication_group_id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "elasticache:AddTagsToResource",
         "elasticache:CreateReplicationGroup",

@@ -4,7 +4,8 @@ use super::{missing, retag, tags, to_tags};
 use crate::{Arn, Aws, SubnetId, error::Sent};
 use aws_sdk_elasticache::types::{CacheSubnetGroup, Subnet};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -41,6 +42,7 @@ impl Reconcile for SubnetGroup {
     const KIND: &'static str = "elasticache.subnet_group";
     const DOC: &'static str = "The subnets that a cache's nodes are put into.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElastiCache::SubnetGroup");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_elasticache_subnet_group", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "elasticache:AddTagsToResource",
         "elasticache:CreateCacheSubnetGroup",

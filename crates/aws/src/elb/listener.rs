@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Input, Observation, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +154,8 @@ impl Reconcile for Listener {
     const KIND: &'static str = "elb.listener";
     const DOC: &'static str = "What a load balancer does with requests to one of its ports.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElasticLoadBalancingV2::Listener");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_lb_listener", id: "{arn}" }, Terraform { kind: "aws_alb_listener", id: "{arn}" }];
     const ACTIONS: &'static [&'static str] = &[
         "elasticloadbalancing:AddTags",
         "elasticloadbalancing:CreateListener",

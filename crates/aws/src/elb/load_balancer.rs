@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,6 +86,8 @@ impl Reconcile for LoadBalancer {
     const KIND: &'static str = "elb.load_balancer";
     const DOC: &'static str = "An application load balancer: the address that clients know.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElasticLoadBalancingV2::LoadBalancer");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_lb", id: "{name}" }, Terraform { kind: "aws_alb", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "elasticloadbalancing:AddTags",
         "elasticloadbalancing:CreateLoadBalancer",

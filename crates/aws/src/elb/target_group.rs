@@ -6,7 +6,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as SdkGroup, TargetGroupAttribute, TargetTypeEnum,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use std::collections::BTreeMap;
 
@@ -104,6 +105,10 @@ impl Reconcile for TargetGroup {
     const KIND: &'static str = "elb.target_group";
     const DOC: &'static str = "Where a load balancer sends requests, and how it knows that they are well there.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ElasticLoadBalancingV2::TargetGroup");
+    const TERRAFORM: &'static [Terraform] = &[
+        Terraform { kind: "aws_lb_target_group", id: "{name}" },
+        Terraform { kind: "aws_alb_target_group", id: "{name}" },
+    ];
     const ACTIONS: &'static [&'static str] = &[
         "elasticloadbalancing:AddTags",
         "elasticloadbalancing:CreateTargetGroup",

@@ -4,7 +4,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_glue::types::{Database as SdkDatabase, DatabaseInput};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 
 /// A database in the catalogue of tables.
@@ -47,6 +47,8 @@ impl Reconcile for Database {
     const KIND: &'static str = "glue.database";
     const DOC: &'static str = "A database in the catalogue of tables.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::Glue::Database");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_glue_catalog_database", id: "{account_id}|{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "glue:CreateDatabase",
         "glue:DeleteDatabase",

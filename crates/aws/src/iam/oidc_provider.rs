@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -41,6 +41,7 @@ impl Reconcile for OidcProvider {
     const KIND: &'static str = "iam.oidc_provider";
     const DOC: &'static str = "An issuer of identity tokens that IAM trusts.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::IAM::OIDCProvider");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_iam_openid_connect_provider", id: "{url}" }];
     const ACTIONS: &'static [&'static str] = &[
         "iam:CreateOpenIDConnectProvider",
         "iam:DeleteOpenIDConnectProvider",

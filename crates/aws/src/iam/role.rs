@@ -5,7 +5,7 @@ use crate::{Arn, Aws, Policy, error::Sent};
 use aws_sdk_iam::types::{EntityType, RoleDetail};
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Verdict, Which,
+    Terraform, Verdict, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +54,7 @@ impl Reconcile for Role {
     const KIND: &'static str = "iam.role";
     const DOC: &'static str = "An IAM role with all its policies.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::IAM::Role");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_iam_role", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "iam:CreateRole",
         "iam:DeleteRole",

@@ -4,7 +4,8 @@ use super::{tags, unless_denied};
 use crate::{Arn, Aws, KeyId, error::Sent};
 use aws_sdk_kms::types::AliasListEntry;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Which,
 };
 
 /// The name of a key, once per account and region.
@@ -41,6 +42,7 @@ impl Reconcile for Alias {
     const KIND: &'static str = "kms.alias";
     const DOC: &'static str = "The name of a key.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::KMS::Alias");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_kms_alias", id: "{name}" }];
     const ACTIONS: &'static [&'static str] =
         &["kms:CreateAlias", "kms:DeleteAlias", "kms:ListAliases", "kms:ListResourceTags", "kms:UpdateAlias"];
     const TAGGED: bool = false;

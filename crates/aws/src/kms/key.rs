@@ -5,7 +5,7 @@ use crate::{Arn, Aws, KeyId, Policy, error::Sent, once::Once};
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeyState, Tag};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Owner, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 
 /// KMS asks for the deletion window only when the deletion is scheduled, and keeps it nowhere before. So the key carries
@@ -61,6 +61,7 @@ impl Reconcile for Key {
     const KIND: &'static str = "kms.key";
     const DOC: &'static str = "A symmetric encryption key.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::KMS::Key");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_kms_key", id: "{key_id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "kms:CancelKeyDeletion",
         "kms:CreateKey",

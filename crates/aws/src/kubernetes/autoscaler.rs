@@ -1,9 +1,9 @@
 //! How many pods of a Deployment run.
 
-use super::{ACTIONS, CONTAINER, apply, create, delete, id, marks, place, read, readiness};
+use super::{ACTIONS, CONTAINER, apply, create, delete, id, marks, place, read, readiness, take};
 use crate::Aws;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
 };
 use k8s_openapi::api::autoscaling::v2::{
     CrossVersionObjectReference, HorizontalPodAutoscaler, HorizontalPodAutoscalerSpec, MetricSpec, MetricTarget,
@@ -79,6 +79,10 @@ impl Reconcile for Autoscaler {
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         apply(cloud, step.id, object(step.wanted), step.creation).await
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, _remove: &[String]) -> Result<(), CallError> {
+        take::<HorizontalPodAutoscaler>(cloud, id, set).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {

@@ -181,6 +181,18 @@ impl Connection {
         self.send::<T>(&operation::<T>(Call::Apply), request).await.map(drop)
     }
 
+    /// Merges `part` into the object; nothing else of it becomes ours.
+    pub(super) async fn merge<T: Object>(
+        &self,
+        namespace: Option<&str>,
+        name: &str,
+        part: &serde_json::Value,
+    ) -> Result<(), CallError> {
+        let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+        let request = request::<T>(namespace).patch(name, &params, &Patch::Merge(part));
+        self.send::<T>(&operation::<T>(Call::Apply), request).await.map(drop)
+    }
+
     /// Deletes the object, or starts to.
     pub(super) async fn delete<T: Object>(&self, namespace: Option<&str>, name: &str) -> Result<(), CallError> {
         let request = request::<T>(namespace).delete(name, &DeleteParams::default());

@@ -26,6 +26,7 @@ use connection::Call;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 use std::{collections::BTreeMap, fmt::Debug};
 
 /// The name under which the API server keeps which fields are ours.
@@ -153,6 +154,18 @@ fn no_cluster(operation: &str, cluster: &str) -> CallError {
     CallError::local(operation, "NotFound", format!("there is no cluster {cluster}"), Class::NotFound)
 }
 
+/// Makes an object ours that somebody else made: sets the marks in it, and nothing else.
+async fn take<T: Object>(cloud: &Aws, id: &Id, tags: &Tags) -> Result<(), CallError> {
+    let (cluster, namespace, name) = place(id);
+    let marks: BTreeMap<String, &String> =
+        tags.iter().map(|(key, value)| (key.replacen(TAG, MARK, 1), value)).collect();
+    let part = json!({"metadata": {"annotations": marks, "labels": {MANAGED_BY.0: MANAGED_BY.1}}});
+    match cloud.kubernetes.open(&cloud.eks, cluster).await? {
+        Some(connection) => connection.merge::<T>(namespace, name, &part).await,
+        None => Err(no_cluster(&connection::operation::<T>(Call::Apply), cluster)),
+    }
+}
+
 /// Says in the object whose it is.
 fn mark<T: Object>(object: &mut T, owner: &Owner) {
     let marks = owner.to_tags().into_iter().map(|(key, value)| (key.replacen(TAG, MARK, 1), value));
@@ -189,7 +202,6 @@ mod tests {
     use super::*;
     use bedplate_model::{Address, Owner, StackId};
     use k8s_openapi::api::core::v1;
-    use serde_json::json;
 
     #[test]
     fn an_id_names_the_place() {

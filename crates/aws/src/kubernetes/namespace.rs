@@ -1,9 +1,10 @@
 //! A namespace.
 
-use super::{ACTIONS, CONTAINER, apply, create, delete, id, labels, marks, read, readiness};
+use super::{ACTIONS, CONTAINER, apply, create, delete, id, labels, marks, read, readiness, take};
 use crate::Aws;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 use k8s_openapi::{api::core::v1, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
@@ -62,6 +63,10 @@ impl Reconcile for Namespace {
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         apply(cloud, step.id, object(step.wanted), step.creation).await
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, _remove: &[String]) -> Result<(), CallError> {
+        take::<v1::Namespace>(cloud, id, set).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {

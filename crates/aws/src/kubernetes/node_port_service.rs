@@ -1,9 +1,10 @@
 //! A way into the cluster through its nodes.
 
-use super::{ACTIONS, CONTAINER, apply, create, delete, id, marks, place, read, readiness};
+use super::{ACTIONS, CONTAINER, apply, create, delete, id, marks, place, read, readiness, take};
 use crate::Aws;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Which,
 };
 use k8s_openapi::{api::core::v1, apimachinery::pkg::util::intstr::IntOrString};
 use std::collections::BTreeMap;
@@ -82,6 +83,10 @@ impl Reconcile for NodePortService {
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         apply(cloud, step.id, object(step.wanted), step.creation).await
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, _remove: &[String]) -> Result<(), CallError> {
+        take::<v1::Service>(cloud, id, set).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {

@@ -1,9 +1,9 @@
 //! Who pods are.
 
-use super::{ACTIONS, CONTAINER, apply, create, delete, id, marks, place, read, readiness};
+use super::{ACTIONS, CONTAINER, apply, create, delete, id, marks, place, read, readiness, take};
 use crate::{Arn, Aws};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
 };
 use k8s_openapi::{api::core::v1, apimachinery::pkg::apis::meta::v1::ObjectMeta};
 use std::collections::BTreeMap;
@@ -67,6 +67,10 @@ impl Reconcile for ServiceAccount {
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         apply(cloud, step.id, object(step.wanted), step.creation).await
+    }
+
+    async fn tag(cloud: &Aws, id: &Id, set: &Tags, _remove: &[String]) -> Result<(), CallError> {
+        take::<v1::ServiceAccount>(cloud, id, set).await
     }
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {

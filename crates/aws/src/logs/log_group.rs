@@ -4,7 +4,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_cloudwatchlogs::types::{LogGroup as SdkLogGroup, LogGroupClass};
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Tags, Which,
+    Tags, Terraform, Which,
 };
 
 /// AWS takes up to 50 names in one call.
@@ -52,6 +52,7 @@ impl Reconcile for LogGroup {
     const KIND: &'static str = "logs.log_group";
     const DOC: &'static str = "A log group of CloudWatch Logs.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::Logs::LogGroup");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_cloudwatch_log_group", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "logs:CreateLogGroup",
         "logs:DeleteLogGroup",

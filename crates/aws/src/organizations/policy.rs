@@ -4,7 +4,7 @@ use crate::{Arn, Aws, Policy as Document, error::Sent};
 use aws_sdk_organizations::types::{Policy as SdkPolicy, PolicyType, Tag};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -49,6 +49,7 @@ impl Reconcile for Policy {
     const KIND: &'static str = "organizations.policy";
     const DOC: &'static str = "What accounts of an organization may do, or how they tag.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::Organizations::Policy");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_organizations_policy", id: "{id}" }];
     const ACTIONS: &'static [&'static str] = &[
         "organizations:AttachPolicy",
         "organizations:CreatePolicy",

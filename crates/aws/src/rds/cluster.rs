@@ -10,7 +10,7 @@ use aws_sdk_rds::types::{
 };
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
-    Step, Tags, Verdict, Which,
+    Step, Tags, Terraform, Verdict, Which,
 };
 use std::collections::BTreeSet;
 
@@ -129,6 +129,7 @@ impl Reconcile for Cluster {
     const KIND: &'static str = "rds.cluster";
     const DOC: &'static str = "An Aurora cluster: its storage, its endpoints and its master user.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::RDS::DBCluster");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_rds_cluster", id: "{cluster_identifier}" }];
     const ACTIONS: &'static [&'static str] = &[
         "rds:AddTagsToResource",
         "rds:CreateDBCluster",

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_rds::types::{DbCluster, DbInstance, Filter};
 use bedplate_model::{
     CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
-    Resolved, Step, Tags, Verdict, Which,
+    Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 use std::{
     collections::BTreeSet,
@@ -83,6 +83,7 @@ impl Reconcile for Instance {
     const KIND: &'static str = "rds.instance";
     const DOC: &'static str = "A member of an Aurora cluster: the writer or a reader.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::RDS::DBInstance");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_rds_cluster_instance", id: "{identifier}" }];
     const ACTIONS: &'static [&'static str] = &[
         "rds:AddTagsToResource",
         "rds:CreateDBInstance",

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{Arn, Aws};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Verdict,
-    Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Verdict, Which,
 };
 use std::{collections::BTreeMap, marker::PhantomData};
 
@@ -57,6 +57,7 @@ impl<S: Scope> Reconcile for Parameters<S> {
     const KIND: &'static str = S::KIND;
     const DOC: &'static str = S::DOC;
     const CLOUDFORMATION: Option<&'static str> = Some(S::CLOUDFORMATION);
+    const TERRAFORM: &'static [Terraform] = &[S::TERRAFORM];
     const ACTIONS: &'static [&'static str] = S::ACTIONS;
     type Cloud = Aws;
     type Spec<P: Phase> = ParameterGroupSpec<P>;

@@ -4,7 +4,8 @@ use super::{retag, tags_of, to_tags};
 use crate::{Arn, Aws, SubnetId, error::Sent};
 use aws_sdk_rds::types::DbSubnetGroup;
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -42,6 +43,7 @@ impl Reconcile for SubnetGroup {
     const KIND: &'static str = "rds.subnet_group";
     const DOC: &'static str = "The subnets that a cluster's members may lie in.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::RDS::DBSubnetGroup");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_db_subnet_group", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "rds:AddTagsToResource",
         "rds:CreateDBSubnetGroup",

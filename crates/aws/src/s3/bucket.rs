@@ -15,7 +15,7 @@ use aws_sdk_s3::types::{
 };
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,6 +91,7 @@ impl Reconcile for Bucket {
     const KIND: &'static str = "s3.bucket";
     const DOC: &'static str = "A bucket with all its settings.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::S3::Bucket");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_s3_bucket", id: "{account_id}|{bucket}" }];
     const ACTIONS: &'static [&'static str] = &[
         "s3:CreateBucket",
         "s3:DeleteBucket",

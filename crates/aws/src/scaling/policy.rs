@@ -7,7 +7,8 @@ use aws_sdk_applicationautoscaling::types::{
     TargetTrackingScalingPolicyConfiguration,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags, Which,
+    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +66,10 @@ impl Reconcile for Policy {
     const KIND: &'static str = "scaling.policy";
     const DOC: &'static str = "The rule by which a target is scaled: towards a value of a metric.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ApplicationAutoScaling::ScalingPolicy");
+    const TERRAFORM: &'static [Terraform] = &[Terraform {
+        kind: "aws_appautoscaling_policy",
+        id: "{service_namespace}|{resource_id}|{scalable_dimension}|{name}",
+    }];
     const ACTIONS: &'static [&'static str] = &[
         "application-autoscaling:DeleteScalingPolicy",
         "application-autoscaling:DescribeScalableTargets",

@@ -5,7 +5,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget, ServiceNamespace};
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 
 /// Something whose capacity is scaled: a table's throughput, the readers of an Aurora cluster.
@@ -54,6 +54,10 @@ impl Reconcile for Target {
     const DOC: &'static str =
         "Something whose capacity is scaled: a table's throughput, the readers of an Aurora cluster.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::ApplicationAutoScaling::ScalableTarget");
+    const TERRAFORM: &'static [Terraform] = &[Terraform {
+        kind: "aws_appautoscaling_target",
+        id: "{service_namespace}|{resource_id}|{scalable_dimension}",
+    }];
     const ACTIONS: &'static [&'static str] = &[
         "application-autoscaling:DeregisterScalableTarget",
         "application-autoscaling:DescribeScalableTargets",

@@ -8,7 +8,7 @@ use aws_sdk_secretsmanager::{
 };
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Owner, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    TAG_STACK, Tags, Which,
+    TAG_STACK, Tags, Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -97,6 +97,7 @@ impl Reconcile for Secret {
     const KIND: &'static str = "secrets.secret";
     const DOC: &'static str = "A secret.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::SecretsManager::Secret");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_secretsmanager_secret", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
         "secretsmanager:CreateSecret",
         "secretsmanager:DeleteSecret",

@@ -4,7 +4,7 @@ use crate::{Arn, Aws, error::Sent};
 use aws_sdk_sns::types::Subscription as SdkSubscription;
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Which,
+    Terraform, Which,
 };
 use std::collections::BTreeSet;
 
@@ -48,6 +48,8 @@ impl Reconcile for Subscription {
     const KIND: &'static str = "sns.subscription";
     const DOC: &'static str = "Someone who gets a topic's messages.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::SNS::Subscription");
+    const TERRAFORM: &'static [Terraform] =
+        &[Terraform { kind: "aws_sns_topic_subscription", id: "{topic_arn}|{protocol}|{endpoint}" }];
     const ACTIONS: &'static [&'static str] = &["sns:ListSubscriptionsByTopic", "sns:Subscribe", "sns:Unsubscribe"];
     // It exists only on its topic.
     const OWNERSHIP: Ownership = Ownership::Parent;

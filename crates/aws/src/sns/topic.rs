@@ -4,7 +4,7 @@ use crate::{Arn, Aws, Policy, error::Sent};
 use aws_sdk_sns::types::Tag;
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Which,
+    Terraform, Which,
 };
 use std::collections::HashMap;
 
@@ -53,6 +53,7 @@ impl Reconcile for Topic {
     const KIND: &'static str = "sns.topic";
     const DOC: &'static str = "A topic that messages are published to.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::SNS::Topic");
+    const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_sns_topic", id: "{arn}" }];
     const ACTIONS: &'static [&'static str] = &[
         "sns:CreateTopic",
         "sns:DeleteTopic",

@@ -5,9 +5,11 @@ mod bootstrap;
 mod completions;
 mod config;
 mod consent;
+mod cost;
 mod destroy;
 mod drift;
 mod graph;
+mod import;
 mod init;
 mod kubeconfig;
 mod output;
@@ -37,6 +39,8 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
         Command::Apply(args) => apply::run(globals, args, printer).await,
         Command::Drift(args) => drift::run(globals, args, printer).await,
         Command::Destroy(args) => destroy::run(globals, args, printer).await,
+        Command::Import(args) => import::run(globals, args, printer).await,
+        Command::Cost => cost::run(globals, printer),
         Command::Output(args) => output::run(globals, args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(globals, args, printer).await,
         Command::Token(args) => token::run(globals, args, printer).await,

@@ -43,6 +43,11 @@ impl Printer {
         to_stdout(&format!("{json:#}"));
     }
 
+    /// What is going on, for scripts: one line.
+    pub(crate) fn event(&self, json: &Json) {
+        to_stderr(&json.to_string());
+    }
+
     /// What is going on.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet && !self.json {

@@ -4,7 +4,7 @@ use super::ParameterGroupSpec;
 use crate::rds::Asked;
 use crate::{Aws, error::Sent};
 use aws_sdk_rds::types::{DbClusterParameterGroup, DbParameterGroup, Parameter, Tag};
-use bedplate_model::{CallError, Resolved};
+use bedplate_model::{CallError, Resolved, Terraform};
 
 /// What the parameters are for.
 pub trait Scope: Sized + Send + Sync + 'static {
@@ -14,6 +14,8 @@ pub trait Scope: Sized + Send + Sync + 'static {
     const DOC: &'static str;
     /// See [`bedplate_model::Reconcile::CLOUDFORMATION`].
     const CLOUDFORMATION: &'static str;
+    /// See [`bedplate_model::Reconcile::TERRAFORM`].
+    const TERRAFORM: Terraform;
     /// See [`bedplate_model::Reconcile::ACTIONS`].
     const ACTIONS: &'static [&'static str];
 
@@ -64,6 +66,7 @@ impl Scope for OfCluster {
     const KIND: &'static str = "rds.cluster_parameter_group";
     const DOC: &'static str = "Engine parameters of a whole cluster.";
     const CLOUDFORMATION: &'static str = "AWS::RDS::DBClusterParameterGroup";
+    const TERRAFORM: Terraform = Terraform { kind: "aws_rds_cluster_parameter_group", id: "{name}" };
     const ACTIONS: &'static [&'static str] = &[
         "rds:AddTagsToResource",
         "rds:CreateDBClusterParameterGroup",
@@ -140,6 +143,7 @@ impl Scope for OfInstances {
     const KIND: &'static str = "rds.parameter_group";
     const DOC: &'static str = "Engine parameters of single instances.";
     const CLOUDFORMATION: &'static str = "AWS::RDS::DBParameterGroup";
+    const TERRAFORM: Terraform = Terraform { kind: "aws_db_parameter_group", id: "{name}" };
     const ACTIONS: &'static [&'static str] = &[
         "rds:AddTagsToResource",
         "rds:CreateDBParameterGroup",

@@ -54,7 +54,7 @@ fn recorded(state: &State, text: &str) -> Result<Address> {
 }
 
 /// The address that is most like a text, if one is.
-fn similar<'a>(text: &str, addresses: impl Iterator<Item = &'a Address>) -> Option<&'a Address> {
+pub(super) fn similar<'a>(text: &str, addresses: impl Iterator<Item = &'a Address>) -> Option<&'a Address> {
     let scored = addresses.map(|address| (strsim::jaro_winkler(text, address.as_str()), address));
     scored.filter(|(score, _)| *score > 0.8).max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, address)| address)
 }
