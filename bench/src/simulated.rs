@@ -2,8 +2,8 @@
 //! for a paused clock.
 
 use bedplate_model::{
-    Boxed, CallError, Creation, Field, Id, Json, JsonStep, Kind, Order, Ownership, Pace, Readiness, RecordError,
-    Recovery, Schema, Seen, Tags, Terraform, Verdict, Which,
+    Boxed, CallError, Creation, Field, Id, Json, JsonStep, Kind, Order, Outsider, Ownership, Pace, Readiness,
+    RecordError, Recovery, Schema, Seen, Tags, Terraform, Verdict, Which,
 };
 use serde_json::json;
 use std::{
@@ -125,6 +125,9 @@ impl Schema for Simulated {
     fn tagged(&self) -> bool {
         self.0.tagged()
     }
+    fn leaves(&self) -> bool {
+        self.0.leaves()
+    }
     fn identity(&self, spec: &Json) -> Result<Option<Id>, RecordError> {
         self.0.identity(spec)
     }
@@ -234,5 +237,22 @@ impl Kind<Cloud> for Simulated {
             cloud.change(self.name(), |world| world.held.remove(&(self.name(), id.clone()))).await;
             Ok(())
         })
+    }
+
+    fn leftovers<'a>(
+        &'a self,
+        _cloud: &'a Cloud,
+        _id: &'a Id,
+        _spec: &'a Json,
+    ) -> Boxed<'a, Result<Vec<Outsider>, CallError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn sweep<'a>(&'a self, _cloud: &'a Cloud, _leftover: &'a Outsider) -> Boxed<'a, Result<(), CallError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn holders<'a>(&'a self, _cloud: &'a Cloud, _id: &'a Id) -> Boxed<'a, Result<Vec<Outsider>, CallError>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }

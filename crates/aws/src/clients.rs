@@ -53,6 +53,8 @@ pub struct Aws {
     pub cloudwatch: aws_sdk_cloudwatch::Client,
     /// Elastic Load Balancing.
     pub elb: aws_sdk_elasticloadbalancingv2::Client,
+    /// Elastic Load Balancing's first version: classic load balancers.
+    pub classic_elb: aws_sdk_elasticloadbalancing::Client,
     /// EC2 Auto Scaling.
     pub autoscaling: aws_sdk_autoscaling::Client,
     /// Application Auto Scaling.
@@ -110,6 +112,7 @@ impl Aws {
             cost_explorer: client!(aws_sdk_costexplorer, HOME),
             cloudwatch: client!(aws_sdk_cloudwatch),
             elb: client!(aws_sdk_elasticloadbalancingv2),
+            classic_elb: client!(aws_sdk_elasticloadbalancing),
             autoscaling: client!(aws_sdk_autoscaling),
             scaling: client!(aws_sdk_applicationautoscaling),
             athena: client!(aws_sdk_athena),

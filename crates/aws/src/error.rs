@@ -136,7 +136,7 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "IdempotentParameterMismatch" | "IdempotencyParameterMismatchException" => Class::TokenSpent,
         "DependencyViolation" | "ResourceInUse" | "DeleteConflict" | "InvalidIPAddress.InUse" | "IncorrectState"
         | "OperationNotPermitted" | "ConcurrentModification" | "OperationAbortedException"
-        | "ResourceInUseException" | "InvalidGroup.InUse" | "KMSInvalidStateException"
+        | "ResourceInUseException" | "InvalidGroup.InUse" | "InvalidNetworkInterface.InUse" | "KMSInvalidStateException"
         // EKS uses one code for "exists" and for "in use"; the message tells them apart.
             if !says("already exists") && !says("already in use on this cluster") =>
         {

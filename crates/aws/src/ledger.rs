@@ -190,7 +190,9 @@ pub(crate) fn prefix(service: &str) -> String {
         "Cost Explorer" | "costexplorer" => "ce".to_owned(),
         "Resource Groups Tagging API" | "resourcegroupstagging" => "tag".to_owned(),
         // Both versions of the API share their actions.
-        "Elastic Load Balancing v2" | "elasticloadbalancingv2" => "elasticloadbalancing".to_owned(),
+        "Elastic Load Balancing" | "Elastic Load Balancing v2" | "elasticloadbalancingv2" => {
+            "elasticloadbalancing".to_owned()
+        }
         other => other.to_lowercase().replace(' ', ""),
     }
 }

@@ -49,6 +49,11 @@ pub(crate) const CLUSTER_UNREACHABLE: &str = "the same command does the rest fro
      reached: run it inside the VPC, or let this machine's address in: `public_access_cidrs = [\"<address>/32\"]` in \
      [cluster]";
 
+/// What to do when something that is no resource of the stack keeps one of its resources from removal.
+pub(crate) const HELD: &str = "what AWS made for a resource that is gone, like the network interfaces of a load balancer or \
+     an endpoint, goes by itself within minutes; what somebody else put there has to be removed by whom it belongs to. Then run \
+     the same command again: it goes on where this run stopped";
+
 /// Whether it was a cluster that was called, and not AWS.
 fn in_cluster(error: &CallError) -> bool {
     error.operation.starts_with("kubernetes:")
@@ -143,6 +148,7 @@ fn advice(error: &CallError) -> String {
              credentials, then run the same command again"
                 .to_owned()
         }
+        Class::Busy if code == "DependencyViolation" => HELD.to_owned(),
         Class::Busy => {
             "something is still in use or being changed: run the same command again in a few minutes".to_owned()
         }
@@ -224,6 +230,7 @@ mod tests {
             (Class::Unreachable, "Unreachable", "dispatch failure: dns error: failed to lookup address information"),
             (Class::Unreachable, "Unreachable", "dispatch failure: tcp connect error: Connection refused"),
             (Class::Foreign, "BucketAlreadyExists", ""),
+            (Class::Busy, "DependencyViolation", "The vpc 'vpc-1' has dependencies and cannot be deleted."),
         ];
         let hints: Vec<String> =
             cases.iter().map(|(class, code, message)| format!("{code}\n  {}", hint(*class, code, message))).collect();

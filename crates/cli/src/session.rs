@@ -4,7 +4,7 @@ use crate::{args::Globals, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use bedplate_aws::{Aws, KINDS, Recorded, StateObject, facts};
-use bedplate_engine::{Kinds, Recovered, owned, recover, survey};
+use bedplate_engine::{Kinds, Recovered, foresee, owned, recover, survey};
 use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{Facts, choices, config::Config};
@@ -286,7 +286,9 @@ impl Session {
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
         let observations = self.survey(graph, options.targets.as_ref(), recorded(&self.state, true)).await?;
-        Ok(make(graph, &self.state, &observations, &self.kinds, options)?)
+        let mut plan = make(graph, &self.state, &observations, &self.kinds, options)?;
+        foresee(&self.kinds, &self.aws, &self.state, &mut plan).await?;
+        Ok(plan)
     }
 
     /// The same for the whole platform, with every tag asked of its own service: the index of all tags may be late.

@@ -1,6 +1,6 @@
 //! Why an effect on one resource fails.
 
-use bedplate_model::{CallError, Id};
+use bedplate_model::{CallError, Id, Outsider};
 use bedplate_state::StoreError;
 use std::time::Duration;
 
@@ -40,6 +40,14 @@ pub enum EffectError {
         /// The last word.
         state: String,
     },
+    /// Something stands in the way of its removal.
+    #[error("{call}; held by {}", named(.by))]
+    Held {
+        /// The refusal.
+        call: CallError,
+        /// What is in the way.
+        by: Vec<Outsider>,
+    },
     /// It failed in AWS.
     #[error("AWS says it failed: {state}")]
     Broken {
@@ -67,10 +75,10 @@ pub enum EffectError {
 }
 
 impl EffectError {
-    /// The failed operation as IAM names it, where it was a call.
-    pub fn operation(&self) -> Option<&str> {
+    /// The failed call, where it was one.
+    pub fn call(&self) -> Option<&CallError> {
         match self {
-            Self::Call(error) => Some(&error.operation),
+            Self::Call(call) | Self::Held { call, .. } => Some(call),
             _ => None,
         }
     }
@@ -78,7 +86,7 @@ impl EffectError {
     /// A short name for scripts: the service's code, or our own.
     pub fn code(&self) -> &str {
         match self {
-            Self::Call(error) => &error.code,
+            Self::Call(call) | Self::Held { call, .. } => &call.code,
             Self::Store(_) => "StateNotSaved",
             Self::Foreign { .. } => "ForeignResource",
             Self::WillNotSettle { .. } => "WillNotSettle",
@@ -91,4 +99,9 @@ impl EffectError {
             Self::Interrupted => "Interrupted",
         }
     }
+}
+
+/// All of them in a sentence.
+pub(crate) fn named(outsiders: &[Outsider]) -> String {
+    outsiders.iter().map(Outsider::to_string).collect::<Vec<_>>().join(", ")
 }

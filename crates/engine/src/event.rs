@@ -1,7 +1,7 @@
 //! What happens while a plan is carried out, for whoever shows it.
 
 use crate::EffectError;
-use bedplate_model::{Address, CallError};
+use bedplate_model::{Address, CallError, Outsider};
 use bedplate_plan::Action;
 use std::time::Duration;
 
@@ -32,6 +32,20 @@ pub enum Event<'a> {
         address: &'a Address,
         /// The failure.
         error: &'a CallError,
+    },
+    /// It cannot be removed yet.
+    Held {
+        /// The resource.
+        address: &'a Address,
+        /// What is in the way.
+        by: &'a [Outsider],
+    },
+    /// What others left behind under its name was removed.
+    Swept {
+        /// The resource.
+        address: &'a Address,
+        /// What was removed.
+        leftover: &'a Outsider,
     },
     /// An effect is complete.
     Finished {

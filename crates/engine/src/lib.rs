@@ -10,6 +10,7 @@ mod poller;
 mod recover;
 mod remove;
 mod survey;
+mod sweep;
 mod walk;
 
 pub use effect::EffectError;
@@ -19,4 +20,5 @@ pub use journal::Journal;
 pub use kinds::Kinds;
 pub use recover::{Foreign, Owned, Recovered, owned, recover};
 pub use survey::{SurveyError, survey};
+pub use sweep::foresee;
 pub use walk::{Done, Engine, Failure, Outcome, Skipped, described};

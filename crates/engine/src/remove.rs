@@ -3,6 +3,7 @@
 use crate::{
     EffectError, Engine, Event,
     make::{backoff, words},
+    sweep::Watch,
 };
 use bedplate_model::{Address, Class, Id, Kind, Owner, Readiness};
 use bedplate_plan::{Change, Removal};
@@ -28,13 +29,14 @@ impl<C> Engine<'_, C> {
         if let Some(id) = &id {
             self.journal.record(|state| state.begin_delete(address, removal.generation)).await?;
             if removal.unprotect {
-                self.insist(change, kind, || kind.unprotect(self.cloud, id)).await?;
+                self.insist(change, kind, id, || kind.unprotect(self.cloud, id)).await?;
             }
             if removal.discard {
-                self.insist(change, kind, || kind.discard(self.cloud, id)).await?;
+                self.insist(change, kind, id, || kind.discard(self.cloud, id)).await?;
             }
-            self.insist(change, kind, || kind.delete(self.cloud, id)).await?;
+            self.insist(change, kind, id, || kind.delete(self.cloud, id)).await?;
             self.until_gone(change, kind, id).await?;
+            self.sweep(change, removal, kind, id).await?;
         }
         self.journal.record(|state| state.deleted(address, removal.generation)).await?;
         Ok(())
@@ -58,20 +60,27 @@ impl<C> Engine<'_, C> {
     }
 
     /// Repeats a call as long as something else is in its way.
-    async fn insist<'a, F>(&self, change: &Change, kind: &dyn Kind<C>, call: impl Fn() -> F) -> Result<(), EffectError>
+    async fn insist<'a, F>(
+        &self,
+        change: &Change,
+        kind: &dyn Kind<C>,
+        id: &Id,
+        call: impl Fn() -> F,
+    ) -> Result<(), EffectError>
     where
         F: Future<Output = Result<(), bedplate_model::CallError>> + 'a,
     {
-        let (started, mut retries) = (Instant::now(), 0);
+        let (started, mut retries, mut watch) = (Instant::now(), 0, Watch::default());
         loop {
             match self.slot(kind.name(), call()).await {
                 Ok(()) => return Ok(()),
                 Err(error) if error.class == Class::NotFound => return Ok(()),
-                Err(error)
-                    if matches!(error.class, Class::Busy | Class::NotYet | Class::Throttled)
-                        && started.elapsed() < kind.pace().deadline =>
-                {
+                Err(error) if matches!(error.class, Class::Busy | Class::NotYet | Class::Throttled) => {
+                    if started.elapsed() >= kind.pace().deadline {
+                        return Err(self.given_up(kind, id, error).await);
+                    }
                     self.events.event(Event::Retrying { address: &change.address, error: &error });
+                    self.ask(&mut watch, change, kind, id).await;
                     self.pause(backoff(&mut retries)).await?;
                 }
                 Err(error) => return Err(error.into()),
@@ -100,7 +109,7 @@ impl<C> Engine<'_, C> {
                     self.events.event(Event::Waiting { address, state: &state, elapsed, expected: pace.expected });
                 }
                 _ if asked.elapsed() > AGAIN => {
-                    self.insist(change, kind, || kind.delete(self.cloud, id)).await?;
+                    self.insist(change, kind, id, || kind.delete(self.cloud, id)).await?;
                     asked = Instant::now();
                 }
                 _ => {}

@@ -1,7 +1,7 @@
 //! Resource types as values: the object-safe twin of [`Reconcile`], in JSON, with one blanket implementation.
 
 use crate::{
-    Address, CallError, Class, Creation, Field, Id, Observation, Observed, Order, Ownership, Pace, Readiness,
+    Address, CallError, Class, Creation, Field, Id, Observation, Observed, Order, Outsider, Ownership, Pace, Readiness,
     Reconcile, Record, RecordError, Recovery, Resolved, StackId, Step, Tags, Terraform, Verdict, Which,
 };
 use serde_json::Value as Json;
@@ -53,6 +53,8 @@ pub trait Schema: Send + Sync {
     fn contained_in(&self) -> Option<&'static str>;
     /// Whether it carries tags of its own.
     fn tagged(&self) -> bool;
+    /// See [`Reconcile::LEAVES`].
+    fn leaves(&self) -> bool;
     /// The id known before creation, as far as a partly known specification tells it.
     ///
     /// # Errors
@@ -99,6 +101,13 @@ pub trait Kind<C>: Schema {
     fn discard<'a>(&'a self, cloud: &'a C, id: &'a Id) -> Boxed<'a, Result<(), CallError>>;
     /// See [`Reconcile::delete`].
     fn delete<'a>(&'a self, cloud: &'a C, id: &'a Id) -> Boxed<'a, Result<(), CallError>>;
+    /// See [`Reconcile::leftovers`].
+    fn leftovers<'a>(&'a self, cloud: &'a C, id: &'a Id, spec: &'a Json)
+    -> Boxed<'a, Result<Vec<Outsider>, CallError>>;
+    /// See [`Reconcile::sweep`].
+    fn sweep<'a>(&'a self, cloud: &'a C, leftover: &'a Outsider) -> Boxed<'a, Result<(), CallError>>;
+    /// See [`Reconcile::holders`].
+    fn holders<'a>(&'a self, cloud: &'a C, id: &'a Id) -> Boxed<'a, Result<Vec<Outsider>, CallError>>;
 }
 
 /// A [`Step`] in JSON.
@@ -163,6 +172,9 @@ impl<K: Reconcile> Schema for Entry<K> {
     }
     fn tagged(&self) -> bool {
         K::TAGGED
+    }
+    fn leaves(&self) -> bool {
+        K::LEAVES
     }
 
     fn identity(&self, spec: &Json) -> Result<Option<Id>, RecordError> {
@@ -241,6 +253,26 @@ impl<K: Reconcile> Kind<K::Cloud> for Entry<K> {
 
     fn delete<'a>(&'a self, cloud: &'a K::Cloud, id: &'a Id) -> Boxed<'a, Result<(), CallError>> {
         Box::pin(K::delete(cloud, id))
+    }
+
+    fn leftovers<'a>(
+        &'a self,
+        cloud: &'a K::Cloud,
+        id: &'a Id,
+        spec: &'a Json,
+    ) -> Boxed<'a, Result<Vec<Outsider>, CallError>> {
+        Box::pin(async move {
+            let spec = observed::<K>(spec).map_err(misfit::<K>)?;
+            K::leftovers(cloud, id, &spec).await
+        })
+    }
+
+    fn sweep<'a>(&'a self, cloud: &'a K::Cloud, leftover: &'a Outsider) -> Boxed<'a, Result<(), CallError>> {
+        Box::pin(K::sweep(cloud, leftover))
+    }
+
+    fn holders<'a>(&'a self, cloud: &'a K::Cloud, id: &'a Id) -> Boxed<'a, Result<Vec<Outsider>, CallError>> {
+        Box::pin(K::holders(cloud, id))
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod input;
 mod kind;
 mod names;
+mod outsider;
 mod phase;
 mod reconcile;
 mod record;
@@ -18,6 +19,7 @@ pub use error::{CallError, Class};
 pub use input::{Input, is_known, references, resolve, unknown};
 pub use kind::{Boxed, Entry, JsonStep, Kind, Schema, Seen, token};
 pub use names::{Address, AddressError, Id, Owner, StackId, TAG_ADDRESS, TAG_GENERATION, TAG_STACK, Tags};
+pub use outsider::Outsider;
 pub use phase::{Datum, Draft, Observed, Phase, Resolved};
 pub use reconcile::{
     Creation, Observation, Order, Ownership, Pace, Readiness, Reconcile, Recovery, Step, Terraform, Verdict, Which,

@@ -1,6 +1,6 @@
 //! The contract of a resource type. Everything else is generic code over it, written once.
 
-use crate::{Address, CallError, Draft, Id, Input, Observed, Owner, Record, Resolved, StackId, Tags};
+use crate::{Address, CallError, Draft, Id, Input, Observed, Outsider, Owner, Record, Resolved, StackId, Tags};
 use std::{future::Future, time::Duration};
 
 /// A resource type: how it is read, made, changed and removed.
@@ -40,6 +40,9 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     /// Whether it carries tags of its own. Where it does not, observed tags are only evidence of who owns it: a KMS alias
     /// shows the tags of its key.
     const TAGGED: bool = true;
+    /// Whether others make things in its name that stay when it goes, as the controllers in a cluster make load balancers.
+    /// They are swept after it, before anything goes that it depends on: see `leftovers`.
+    const LEAVES: bool = false;
 
     /// The id that is known before it exists (a name, `parent|child`); `None` where AWS assigns one, or as long as the
     /// fields it is made of are not known. The others need not be: whoever has the name is found before anything is made.
@@ -90,6 +93,27 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     /// Sees to it that its deletion leaves no last copy of its data.
     fn discard(_cloud: &Self::Cloud, _id: &Id) -> impl Future<Output = Result<(), CallError>> + Send {
         async { Ok(()) }
+    }
+
+    /// What others made in its name and is still there, in the order in which it has to go. Only asked of kinds that say so
+    /// ([`Self::LEAVES`]), by the settings last recorded. Nothing that belongs to anybody else may be among it.
+    fn leftovers(
+        _cloud: &Self::Cloud,
+        _id: &Id,
+        _spec: &Self::Spec<Observed>,
+    ) -> impl Future<Output = Result<Vec<Outsider>, CallError>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
+    /// Removes one of its leftovers, or starts to.
+    fn sweep(_cloud: &Self::Cloud, _leftover: &Outsider) -> impl Future<Output = Result<(), CallError>> + Send {
+        async { Ok(()) }
+    }
+
+    /// What stands in the way of the removal of `id`, its own or a leftover's, as far as AWS tells. Read to be named, not
+    /// to be acted upon.
+    fn holders(_cloud: &Self::Cloud, _id: &Id) -> impl Future<Output = Result<Vec<Outsider>, CallError>> + Send {
+        async { Ok(Vec::new()) }
     }
 
     /// Makes differences that are none equal, by changing what was seen to what is wanted (or to `None`): a live value

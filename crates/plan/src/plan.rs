@@ -1,6 +1,6 @@
 //! A plan as data: what will be done and why. It leaves no choice to the walk, so it can be shown, saved and compared.
 
-use bedplate_model::{Address, CallError, Id, Json, StackId, Tags};
+use bedplate_model::{Address, CallError, Id, Json, Outsider, StackId, Tags};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,6 +171,9 @@ pub struct Removal {
     /// What it lies in and goes with, without a call of its own.
     #[serde(default)]
     pub goes_with: Option<Address>,
+    /// What others made in its name, as it showed when the plan was made. What is there when it is gone is swept.
+    #[serde(default)]
+    pub sweeps: Vec<Outsider>,
 }
 
 /// Why a plan must not be applied.

@@ -302,8 +302,9 @@ impl Planner<'_> {
                 refusals.extend(refusal);
             }
             None => {
-                // Reads lag behind creates: what was being made may exist although it was not seen.
-                let id = recorded.id.clone().filter(|_| ours && cut_off);
+                // Reads lag behind creates: what was being made may exist although it was not seen. And what is gone may
+                // have left something behind.
+                let id = recorded.id.clone().filter(|_| ours && (cut_off || schema.leaves()));
                 removals.push(site.gone(recorded.generation, id));
             }
         }
@@ -404,6 +405,7 @@ impl Site<'_> {
             discard: false,
             first,
             goes_with: None,
+            sweeps: Vec::new(),
         }
     }
 

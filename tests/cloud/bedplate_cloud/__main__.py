@@ -10,7 +10,7 @@ import time
 import warnings
 from dataclasses import fields
 
-from . import settings, switches
+from . import clock, settings, switches
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -29,6 +29,8 @@ def main(argv: list[str] | None = None) -> int:
     settings.prepare()
     settings.configure(options.durations, options.scale, options.page_size, options.lenient)
     switches.choose(options.switches)
+    if options.still:
+        clock.stop()
     from .server import serve
 
     return serve(options.host, options.port)
@@ -43,6 +45,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies every duration")
     parser.add_argument("--page-size", type=int, help="largest page of every paged list")
     parser.add_argument("--lenient", action="store_true", help="EKS takes any role and any subnet")
+    parser.add_argument("--still", action="store_true", help="time passes only by /_cloud/advance")
     add_switches(parser)
     parser.add_argument("--exit-with-parent", action="store_true", help="stop when the starting process ends")
     parser.add_argument("--verbose", action="store_true")

@@ -12,6 +12,7 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.base_backend import BackendDict
 from moto.dynamodb.models import dynamodb_backends
 from moto.ec2.models import EC2Backend, ec2_backends
+from moto.elb.models import elb_backends
 from moto.elbv2.models import elbv2_backends
 from moto.kms.models import kms_backends
 from moto.logs.models import logs_backends
@@ -25,7 +26,7 @@ from .iam import backend as iam_backend
 from .iam import is_service_linked
 
 # Services listed below in detail; of every other service the tagged resources are listed by their ARN.
-DETAILED = {"ec2", "iam", "kms", "logs", "eks", "cloudwatch", "dynamodb", "s3", "secretsmanager", "sns", "elbv2"}
+DETAILED = {"ec2", "iam", "kms", "logs", "eks", "cloudwatch", "dynamodb", "s3", "secretsmanager", "sns", "elb", "elbv2"}
 DETAILED |= {"rds", "elasticache", "budgets", "ce", "applicationautoscaling", "application-autoscaling"}
 # What AWS has in every account, in those other services.
 GIVEN = (":parameter/aws/", ":event-bus/default", ":user:default", ":workgroup/primary")
@@ -190,6 +191,8 @@ def _moto() -> dict[str, list[str]]:
         _merge(total, {"secretsmanager.secret": kept, "secretsmanager.secret-pending-deletion": waiting})
     for _, one in _regions(sns_backends):
         _merge(total, {"sns.topic": list(one.topics), "sns.subscription": list(one.subscriptions)})
+    for _, one in _regions(elb_backends):
+        _merge(total, {"elb.load-balancer": list(one.load_balancers)})
     for _, one in _regions(elbv2_backends):
         balancers = list(one.load_balancers.values())
         listeners = [listener for balancer in balancers for listener in balancer.listeners]

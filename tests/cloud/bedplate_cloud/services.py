@@ -28,6 +28,7 @@ from . import (  # noqa: F401
     eks_versions,
     elasticache,
     elasticache_groups,
+    elb,
     elbv2,
     elbv2_listeners,
     glue,

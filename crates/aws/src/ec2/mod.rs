@@ -3,6 +3,7 @@
 mod default_security_group;
 mod elastic_ip;
 mod flow_log;
+mod holders;
 mod internet_gateway;
 mod nat_gateway;
 mod route_table;
@@ -15,11 +16,13 @@ mod vpc_endpoint;
 pub use default_security_group::{DefaultSecurityGroup, DefaultSecurityGroupOutputs, DefaultSecurityGroupSpec};
 pub use elastic_ip::{ElasticIp, ElasticIpOutputs, ElasticIpSpec};
 pub use flow_log::{FlowLog, FlowLogOutputs, FlowLogSpec};
+pub(crate) use holders::{holders_of_group, interfaces};
 pub use internet_gateway::{InternetGateway, InternetGatewayOutputs, InternetGatewaySpec};
 pub use nat_gateway::{NatGateway, NatGatewayOutputs, NatGatewaySpec};
 pub use route_table::{RouteTable, RouteTableOutputs, RouteTableSpec, RouteTarget};
 pub use security_group::{SecurityGroup, SecurityGroupOutputs, SecurityGroupSpec};
 pub use security_group_rule::{Direction, SecurityGroupRule, SecurityGroupRuleOutputs, SecurityGroupRuleSpec};
+pub(crate) use security_group_rule::{revoke, rules_of};
 pub use subnet::{Subnet, SubnetOutputs, SubnetSpec};
 pub use vpc::{Vpc, VpcOutputs, VpcSpec};
 pub use vpc_endpoint::{EndpointKind, VpcEndpoint, VpcEndpointOutputs, VpcEndpointSpec};
@@ -56,7 +59,7 @@ fn filters(which: Which<'_>, id_filter: &str) -> Vec<Filter> {
 }
 
 /// Tags as EC2 answers them, without those that AWS sets itself.
-fn tags(tags: &[Tag]) -> Tags {
+pub(crate) fn tags(tags: &[Tag]) -> Tags {
     let pairs = tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value()?.to_owned())));
     pairs.filter(|(key, _)| !key.starts_with("aws:")).collect()
 }

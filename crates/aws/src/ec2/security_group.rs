@@ -1,7 +1,7 @@
 //! A security group. Its rules are resources of their own.
 
 use super::{
-    filters, retag,
+    filters, holders, retag,
     security_group_rule::{revoke, rules_of},
     tag_specification, tags,
 };
@@ -10,8 +10,8 @@ use aws_sdk_ec2::types::{
     IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup, SecurityGroupRule as SdkRule,
 };
 use bedplate_model::{
-    CallError, Change, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Recovery,
-    Resolved, Step, Tags, Terraform, Verdict, Which,
+    CallError, Change, Creation, Id, Observation, Observed, Outsider, Pace, Phase, Readiness, Reconcile, Record,
+    Recovery, Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 
 /// A security group. Its rules are resources of their own.
@@ -62,6 +62,8 @@ impl Reconcile for SecurityGroup {
         "ec2:RevokeSecurityGroupEgress",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        // To name what keeps it from being deleted.
+        "ec2:DescribeNetworkInterfaces",
     ];
     // CreateFirst (the default), though a name is unique in its VPC: a group in use cannot be deleted, and its users
     // can only move to a group that exists. `judge` refuses the one replacement that would keep the name.
@@ -119,6 +121,10 @@ impl Reconcile for SecurityGroup {
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         cloud.ec2.delete_security_group().group_id(id.as_str()).send().await.sent().map(drop)
+    }
+
+    async fn holders(cloud: &Aws, id: &Id) -> Result<Vec<Outsider>, CallError> {
+        holders::holders_of_group(cloud, id).await
     }
 
     fn judge(

@@ -149,7 +149,7 @@ impl Reconcile for SecurityGroupRule {
 }
 
 /// All rules of these groups, whoever made them.
-pub(super) async fn rules_of(cloud: &Aws, groups: impl IntoIterator<Item = &str>) -> Result<Vec<SdkRule>, CallError> {
+pub(crate) async fn rules_of(cloud: &Aws, groups: impl IntoIterator<Item = &str>) -> Result<Vec<SdkRule>, CallError> {
     let ids: Vec<Id> = groups.into_iter().map(Id::new).collect();
     describe(cloud, Which::Ids(&ids), "group-id").await
 }
@@ -166,7 +166,7 @@ async fn describe(cloud: &Aws, which: Which<'_>, id_filter: &str) -> Result<Vec<
 }
 
 /// Revokes rules of one group by their ids, so that nobody else's can be meant. What is gone already is no error.
-pub(super) async fn revoke(cloud: &Aws, rules: &[SdkRule]) -> Result<(), CallError> {
+pub(crate) async fn revoke(cloud: &Aws, rules: &[SdkRule]) -> Result<(), CallError> {
     let Some(group) = rules.iter().find_map(SdkRule::group_id) else { return Ok(()) };
     let ids = |egress: bool| -> Vec<String> {
         let rules = rules.iter().filter(|rule| rule.is_egress() == Some(egress));

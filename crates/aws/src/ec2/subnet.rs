@@ -1,11 +1,11 @@
 //! A subnet of a VPC in one availability zone.
 
-use super::{filters, retag, tag_specification, tags};
+use super::{filters, holders, retag, tag_specification, tags};
 use crate::{Arn, Aws, SubnetId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as SdkSubnet, SubnetState};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
-    Terraform, Which,
+    CallError, Creation, Id, Observation, Order, Outsider, Phase, Readiness, Reconcile, Record, Recovery, Resolved,
+    Step, Tags, Terraform, Which,
 };
 use ipnet::Ipv4Net;
 
@@ -54,6 +54,8 @@ impl Reconcile for Subnet {
         "ec2:ModifySubnetAttribute",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        // To name what keeps it from being deleted.
+        "ec2:DescribeNetworkInterfaces",
     ];
     // Two subnets of one VPC cannot have overlapping ranges.
     const ORDER: Order = Order::DeleteFirst;
@@ -97,6 +99,10 @@ impl Reconcile for Subnet {
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         cloud.ec2.delete_subnet().subnet_id(id.as_str()).send().await.sent().map(drop)
+    }
+
+    async fn holders(cloud: &Aws, id: &Id) -> Result<Vec<Outsider>, CallError> {
+        holders::holders_of_subnet(cloud, id).await
     }
 }
 

@@ -1,11 +1,11 @@
 //! A virtual private cloud.
 
-use super::{filters, once, retag, tag_specification, tags};
+use super::{filters, holders, once, retag, tag_specification, tags};
 use crate::{Aws, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Vpc as SdkVpc, VpcAttributeName, VpcState};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved,
-    Step, Tags, Terraform, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Outsider, Phase, Readiness, Reconcile, Record, Recovery,
+    Resolved, Step, Tags, Terraform, Which,
 };
 use ipnet::Ipv4Net;
 
@@ -48,6 +48,13 @@ impl Reconcile for Vpc {
         "ec2:ModifyVpcAttribute",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        // To name what keeps it from being deleted.
+        "ec2:DescribeInternetGateways",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeRouteTables",
+        "ec2:DescribeSecurityGroups",
+        "ec2:DescribeSubnets",
+        "ec2:DescribeVpcEndpoints",
     ];
     const ORDER: Order = Order::CreateFirst;
     const RECOVERY: Recovery = Recovery::Tag;
@@ -97,6 +104,10 @@ impl Reconcile for Vpc {
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         cloud.ec2.delete_vpc().vpc_id(id.as_str()).send().await.sent().map(drop)
+    }
+
+    async fn holders(cloud: &Aws, id: &Id) -> Result<Vec<Outsider>, CallError> {
+        holders::holders_of_vpc(cloud, id).await
     }
 }
 

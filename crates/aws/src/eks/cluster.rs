@@ -1,15 +1,15 @@
 //! A Kubernetes control plane.
 
-use super::{reason, retag, tags, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, error::Sent};
+use super::{leftovers, reason, retag, tags, to_tags};
+use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, ec2::holders_of_group, error::Sent};
 use aws_sdk_eks::types::{
     AuthenticationMode, Cluster as SdkCluster, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig,
     KubernetesNetworkConfigRequest, LogSetup, LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest,
     UpgradePolicyRequest, VpcConfigRequest,
 };
 use bedplate_model::{
-    CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
-    Resolved, Step, Tags, Terraform, Verdict, Which,
+    CallError, Change, Class, Creation, Id, Observation, Observed, Order, Outsider, Pace, Phase, Readiness, Reconcile,
+    Record, Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
@@ -107,6 +107,19 @@ impl Reconcile for Cluster {
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EKS::Cluster");
     const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_eks_cluster", id: "{name}" }];
     const ACTIONS: &'static [&'static str] = &[
+        // To find and to sweep what is left when it goes.
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteSecurityGroup",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSecurityGroupRules",
+        "ec2:DescribeSecurityGroups",
+        "ec2:RevokeSecurityGroupEgress",
+        "ec2:RevokeSecurityGroupIngress",
+        "elasticloadbalancing:DeleteLoadBalancer",
+        "elasticloadbalancing:DeleteTargetGroup",
+        "elasticloadbalancing:DescribeLoadBalancers",
+        "elasticloadbalancing:DescribeTags",
+        "elasticloadbalancing:DescribeTargetGroups",
         "eks:CreateCluster",
         "eks:DeleteCluster",
         "eks:DescribeCluster",
@@ -122,6 +135,7 @@ impl Reconcile for Cluster {
     ];
     const ORDER: Order = Order::DeleteFirst;
     const PACE: Pace = Pace::seconds(540, 15, 3600);
+    const LEAVES: bool = true;
     type Cloud = Aws;
     type Spec<P: Phase> = ClusterSpec<P>;
     type Outputs<P: Phase> = ClusterOutputs<P>;
@@ -211,6 +225,22 @@ impl Reconcile for Cluster {
     async fn unprotect(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         let request = cloud.eks.update_cluster_config().name(id.as_str()).deletion_protection(false);
         request.send().await.sent().map(drop)
+    }
+
+    async fn leftovers(cloud: &Aws, id: &Id, spec: &ClusterSpec<Observed>) -> Result<Vec<Outsider>, CallError> {
+        match &spec.vpc {
+            Some(vpc) => leftovers::find(cloud, id, vpc).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn sweep(cloud: &Aws, leftover: &Outsider) -> Result<(), CallError> {
+        leftovers::sweep(cloud, leftover).await
+    }
+
+    async fn holders(cloud: &Aws, id: &Id) -> Result<Vec<Outsider>, CallError> {
+        // Of what it leaves, only a security group can be held by others.
+        if id.as_str().starts_with("sg-") { holders_of_group(cloud, id).await } else { Ok(Vec::new()) }
     }
 
     fn tolerate(wanted: &ClusterSpec<Observed>, seen: &mut ClusterSpec<Observed>) {

@@ -4,6 +4,7 @@ mod access_entry;
 mod addon;
 mod cluster;
 mod fargate_profile;
+mod leftovers;
 mod node_group;
 
 pub use access_entry::{AccessEntry, AccessEntryOutputs, AccessEntrySpec, AccessScope};

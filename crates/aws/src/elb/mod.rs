@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 const TAGGED: usize = 20;
 
 /// The tags of resources by their ARNs. What is gone by now is not among them.
-async fn tags_of(cloud: &Aws, arns: &[&str]) -> Result<BTreeMap<String, Tags>, CallError> {
+pub(crate) async fn tags_of(cloud: &Aws, arns: &[&str]) -> Result<BTreeMap<String, Tags>, CallError> {
     let mut all = BTreeMap::new();
     for portion in arns.chunks(TAGGED) {
         let ask = |arns: &[&str]| {

@@ -89,6 +89,7 @@ mod tests {
             discard: false,
             first: false,
             goes_with: None,
+            sweeps: Vec::new(),
         };
         let change = Change {
             address: Address::new("network/subnet/app-a").unwrap(),

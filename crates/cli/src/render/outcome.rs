@@ -1,7 +1,10 @@
 //! What came of a run.
 
 use super::{Printer, count, ledger_json, plan::action_word, spoken};
-use crate::{advice::call_hint, exit::store_hint};
+use crate::{
+    advice::{HELD, call_hint},
+    exit::store_hint,
+};
 use bedplate_aws::Ledger;
 use bedplate_engine::{EffectError, Failure, Outcome};
 use bedplate_model::Json;
@@ -55,6 +58,7 @@ fn explain(failure: &Failure) -> (String, String) {
     }
     let hint = match &failure.error {
         EffectError::Call(error) => call_hint(error),
+        EffectError::Held { .. } => HELD.to_owned(),
         EffectError::Store(error) => store_hint(error),
         EffectError::Foreign { id } => format!(
             "choose another name in the configuration, or remove {id} if nobody needs it, then run the same command again"
@@ -103,16 +107,13 @@ pub(crate) fn outcome_json(outcome: &Outcome, elapsed: Duration, ledger: &Ledger
 
 fn failure_json(failure: &Failure) -> Json {
     let (message, hint) = explain(failure);
-    let request_id = match &failure.error {
-        EffectError::Call(error) => error.request_id.as_deref(),
-        _ => None,
-    };
+    let call = failure.error.call();
     json!({
         "address": failure.address,
-        "operation": failure.error.operation(),
+        "operation": call.map(|call| &call.operation),
         "code": failure.error.code(),
         "message": message,
-        "request_id": request_id,
+        "request_id": call.and_then(|call| call.request_id.as_deref()),
         "hint": hint,
     })
 }

@@ -7,6 +7,7 @@ pub(crate) use log::{RunLog, create, newest, read};
 pub(crate) use timeline::{Ending, Span, Timeline};
 
 use bedplate_engine::{Event, described};
+use bedplate_model::Outsider;
 use bedplate_plan::{Plan, Schemas, schedule};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub(crate) enum What {
     Waiting { address: String, state: String },
     /// A call failed in a way that passes.
     Retrying { address: String, operation: String, code: String, request_id: Option<String> },
+    /// Something is in the way of a removal.
+    Held { address: String, by: Vec<Outsider> },
+    /// What others left behind under its name was removed.
+    Swept { address: String, leftover: Outsider },
     /// An effect is complete.
     Finished { address: String, action: String },
     /// An effect failed.
@@ -90,6 +95,10 @@ impl From<&Event<'_>> for What {
                 code: error.code.clone(),
                 request_id: error.request_id.clone(),
             },
+            Event::Held { address, by } => Self::Held { address: address.to_string(), by: by.to_vec() },
+            Event::Swept { address, leftover } => {
+                Self::Swept { address: address.to_string(), leftover: (*leftover).clone() }
+            }
             Event::Finished { address, action, .. } => {
                 Self::Finished { address: address.to_string(), action: word(*action) }
             }

@@ -103,7 +103,7 @@ impl Timeline {
                         (false, _) => Ending::Failed,
                     };
                 }
-                What::Run { .. } | What::Skipped { .. } => {}
+                What::Run { .. } | What::Held { .. } | What::Swept { .. } | What::Skipped { .. } => {}
             }
         }
         mark_critical(&mut spans);

@@ -4,7 +4,7 @@ use super::{
     Effects,
     facts::{Facts, Hold},
 };
-use bedplate_model::{CallError, Class, Creation, Id, Json, JsonMap, Readiness, TAG_STACK, Tags, Which};
+use bedplate_model::{CallError, Class, Creation, Id, Json, JsonMap, Outsider, Readiness, TAG_STACK, Tags, Which};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard},
@@ -13,6 +13,9 @@ use std::{
 use tokio::time::Instant;
 
 type Key = (&'static str, Id);
+
+/// Tells of a subnet which store made it.
+pub(crate) const MADE_BY: &str = "made-by";
 
 /// How the answer to a call is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,6 +188,18 @@ impl Cloud {
 
 /// What tests see and do behind the engine's back.
 impl Cloud {
+    /// Subnets of a network that are no resource of a stack: those that a store made, or all.
+    pub(crate) fn made_in(&self, net: &str, by: Option<&Id>) -> Vec<Outsider> {
+        let world = self.world();
+        let made = world.objects.iter().filter(|((kind, _), object)| {
+            *kind == "net.sub"
+                && object.spec.get("net").and_then(Json::as_str) == Some(net)
+                && !object.tags.contains_key(TAG_STACK)
+                && by.is_none_or(|by| object.tags.get(MADE_BY).is_some_and(|maker| maker == by.as_str()))
+        });
+        made.map(|((kind, id), _)| Outsider::new(kind, id.as_str(), "made by a store")).collect()
+    }
+
     /// Everything that exists.
     pub(crate) fn objects(&self) -> Vec<(&'static str, Id, Object)> {
         self.world().objects.iter().map(|((kind, id), object)| (*kind, id.clone(), object.clone())).collect()

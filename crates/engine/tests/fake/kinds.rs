@@ -2,8 +2,8 @@
 
 use super::cloud::Cloud;
 use bedplate_model::{
-    CallError, Creation, Entry as KindEntry, Id, Kind, Observation, Observed, Order, Ownership, Pace, Phase, Reconcile,
-    Record, Recovery, Resolved, Step, Tags, Which,
+    CallError, Creation, Entry as KindEntry, Id, Kind, Observation, Observed, Order, Outsider, Ownership, Pace, Phase,
+    Reconcile, Record, Recovery, Resolved, Step, Tags, Which,
 };
 
 pub(crate) static KINDS: &[&dyn Kind<Cloud>] = &[
@@ -79,6 +79,10 @@ macro_rules! reconcile {
 // Found by its tag alone; the new one before the old one.
 reconcile!(Net, NetSpec, NetOutputs, "net.net", |_| None, {
     const RECOVERY: Recovery = Recovery::Tag;
+
+    async fn holders(cloud: &Cloud, id: &Id) -> Result<Vec<Outsider>, CallError> {
+        Ok(cloud.made_in(id.as_str(), None))
+    }
 });
 
 /// Settings of a network.
@@ -289,10 +293,20 @@ pub(crate) struct AliasOutputs<P: Phase> {
 // Slow, named, and the name stays when the zone changes.
 reconcile!(Store, StoreSpec, StoreOutputs, "db.store", |spec| spec.name.as_ref().map(Id::new), {
     const ORDER: Order = Order::DeleteFirst;
+    // It makes subnets of its own in its network, and gates in those.
+    const LEAVES: bool = true;
     const PACE: Pace = Pace::seconds(300, 20, 1800);
 
     fn protection(spec: &StoreSpec<Observed>) -> Option<&'static str> {
         spec.protected.unwrap_or_default().then_some("deletion protection")
+    }
+
+    async fn leftovers(cloud: &Cloud, id: &Id, spec: &StoreSpec<Observed>) -> Result<Vec<Outsider>, CallError> {
+        Ok(spec.net.as_ref().map(|net| cloud.made_in(net, Some(id))).unwrap_or_default())
+    }
+
+    async fn sweep(cloud: &Cloud, leftover: &Outsider) -> Result<(), CallError> {
+        cloud.delete("net.sub", &leftover.id).await
     }
 });
 

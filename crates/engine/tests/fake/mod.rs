@@ -9,6 +9,6 @@ mod facts;
 mod kinds;
 
 pub(crate) use bench::{Bench, address, finish, is_clean};
-pub(crate) use cloud::{Cloud, Lost};
+pub(crate) use cloud::{Cloud, Lost, MADE_BY};
 pub(crate) use effects::Effects;
 pub(crate) use kinds::*;

@@ -6,6 +6,7 @@ mod fake;
 mod config;
 mod contained;
 mod crash;
+mod leftovers;
 mod properties;
 mod recover;
 mod recovery;

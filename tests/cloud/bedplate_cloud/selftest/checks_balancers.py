@@ -47,6 +47,32 @@ def balancer_listeners(cloud: Cloud) -> None:
     assert (plain["Port"], plain.get("SslPolicy"), plain.get("Certificates")) == (8080, None, None)
 
 
+@row("balancer-classic")
+def balancer_classic(cloud: Cloud) -> None:
+    elb, net, name = cloud.client("elb"), Network(cloud), fresh("classic")
+    group = net.group()
+    listener = {"Protocol": "TCP", "LoadBalancerPort": 80, "InstanceProtocol": "TCP", "InstancePort": 30080}
+    make = {"LoadBalancerName": name, "Listeners": [listener], "SecurityGroups": [group]}
+    fails("SubnetNotFound", lambda: elb.create_load_balancer(**make, Subnets=["subnet-none"]))
+    fails("InvalidSecurityGroup", lambda: elb.create_load_balancer(**make | {"SecurityGroups": ["sg-none"]}, Subnets=net.private))
+    owned = [{"Key": "kubernetes.io/cluster/main", "Value": "owned"}]
+    elb.create_load_balancer(**make, Subnets=net.private, Tags=owned)
+    shown = elb.describe_load_balancers(LoadBalancerNames=[name])["LoadBalancerDescriptions"][0]
+    assert (shown["VPCId"], sorted(shown["Subnets"]), shown["SecurityGroups"]) == (net.vpc, sorted(net.private), [group])
+    assert elb.describe_tags(LoadBalancerNames=[name])["TagDescriptions"] == [{"LoadBalancerName": name, "Tags": owned}]
+    assert name in cloud.control("GET", "inventory")["elb.load-balancer"]
+    fails("DependencyViolation", lambda: net.ec2.delete_security_group(GroupId=group))
+    elb.delete_load_balancer(LoadBalancerName=name)
+    elb.delete_load_balancer(LoadBalancerName=name)
+    fails("LoadBalancerNotFound", lambda: elb.describe_load_balancers(LoadBalancerNames=[name]))
+    fails("LoadBalancerNotFound", lambda: elb.describe_tags(LoadBalancerNames=[name]))
+    # What it had in the network goes later.
+    fails("DependencyViolation", lambda: net.ec2.delete_subnet(SubnetId=net.private[0]))
+    cloud.advance()
+    net.ec2.delete_security_group(GroupId=group)
+    net.ec2.delete_subnet(SubnetId=net.private[0])
+
+
 @row("traffic-sources")
 def traffic_sources(cloud: Cloud) -> None:
     eks, scaling, net, name = cloud.client("eks"), cloud.client("autoscaling"), Network(cloud), fresh("cluster")

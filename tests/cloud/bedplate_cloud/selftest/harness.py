@@ -54,7 +54,7 @@ class Cloud:
     """A running local cloud."""
 
     def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-m", "bedplate_cloud", "--port", "0", "--exit-with-parent", *options]
+        command = [sys.executable, "-m", "bedplate_cloud", "--port", "0", "--exit-with-parent", "--still", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=FOLDER, env=ENVIRONMENT)
         assert self.process.stdout is not None
         line = self.process.stdout.readline().strip()

@@ -46,6 +46,7 @@ fn change_json(change: &Change) -> Json {
         "action": action_word(change.action),
         "reason": change.reason,
         "fields": fields,
+        "sweeps": change.removals.iter().flat_map(|removal| &removal.sweeps).collect::<Vec<_>>(),
     })
 }
 

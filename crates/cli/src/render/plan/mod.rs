@@ -130,6 +130,9 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
     for (removal, id) in change.removals.iter().filter_map(|removal| Some((removal, removal.id.as_ref()?))) {
         let with = removal.goes_with.as_ref().map(|container| format!(" with {container}")).unwrap_or_default();
         _ = writeln!(text, "      {} {}{}", "removes".dimmed(), id.dimmed(), with.dimmed());
+        for leftover in &removal.sweeps {
+            _ = writeln!(text, "      {} {}", "sweeps".dimmed(), leftover.dimmed());
+        }
     }
     if schedule.outages.contains(&change.address) {
         _ = writeln!(text, "      {} missing for a while: it cannot stand beside its replacement", "!".yellow().bold());

@@ -111,7 +111,7 @@ impl Board {
                     }
                 }
             }
-            Event::Retrying { .. } => {}
+            Event::Retrying { .. } | Event::Held { .. } | Event::Swept { .. } => {}
         }
     }
 

@@ -83,6 +83,12 @@ impl Progress {
             Event::Retrying { address, error } if self.printer.verbose => {
                 self.line(address, &format!("{}: {}, trying again", error.operation, error.code).dimmed().to_string());
             }
+            Event::Held { address, by } => {
+                for one in *by {
+                    self.line(address, &format!("{} {one}", "held by".yellow()));
+                }
+            }
+            Event::Swept { address, leftover } => self.line(address, &format!("{} {leftover}", "swept".red())),
             Event::Finished { address, action, elapsed } => {
                 let progress = self.board().counts();
                 self.line(address, &format!("{} in {} {}", done_word(*action), spoken(*elapsed), progress.dimmed()));
@@ -141,6 +147,10 @@ pub(crate) fn event_json(event: &Event<'_>) -> Json {
             address,
             json!({"operation": error.operation, "code": error.code, "request_id": error.request_id}),
         ),
+        Event::Held { address, by } => ("held", address, json!({"by": by})),
+        Event::Swept { address, leftover } => {
+            ("swept", address, json!({"kind": leftover.kind, "id": leftover.id, "about": leftover.about}))
+        }
         Event::Finished { address, action, elapsed } => {
             ("finished", address, json!({"action": action_word(*action), "seconds": elapsed.as_secs_f64()}))
         }
