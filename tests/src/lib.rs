@@ -6,6 +6,7 @@
 mod cloud;
 mod environment;
 mod json;
+mod leftovers;
 mod project;
 mod server;
 

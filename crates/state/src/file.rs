@@ -3,6 +3,7 @@
 use crate::{Held, Holder, Lease, Liveness, Lock, SharedStore, Store, StoreError, Tell};
 use bedplate_model::Boxed;
 use std::{
+    ffi::{OsStr, OsString},
     fs::TryLockError,
     io::{self, ErrorKind, Read, Seek, Write},
     path::{Path, PathBuf},
@@ -60,7 +61,21 @@ impl FileStore {
             serde_json::to_writer(file, holder).map_err(io::Error::from)
         };
         note(&mut file).map_err(io_error)?;
+        self.remove_unfinished();
         Ok(Lock::new(Lease::of_process(), file))
+    }
+
+    /// Removes what a run that was killed while it saved had begun to write. Who holds the lock is the only one who writes
+    /// these two files. What cannot be removed is no harm: nobody reads it.
+    fn remove_unfinished(&self) {
+        let Ok(entries) = fs_err::read_dir(self.folder()) else { return };
+        let backup = self.backup_path();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if [&self.path, &backup].iter().any(|path| is_unfinished(&name, path)) {
+                _ = fs_err::remove_file(entry.path());
+            }
+        }
     }
 
     fn who_holds(&self) -> Result<Option<Held>, StoreError> {
@@ -173,12 +188,29 @@ pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
 /// Replaces a file, mode 0600; what stood there stays until the new contents are on disk.
 pub(crate) fn write_atomically(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     // Temporary files are made with mode 0600.
-    let mut file = tempfile::Builder::new().prefix(".state-").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new().prefix(&unfinished(path)).rand_bytes(RANDOM).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
     // The rename itself is on disk only when the folder is.
     fs_err::File::open(folder)?.sync_all()
+}
+
+/// How many letters and digits end the name of a temporary file.
+const RANDOM: usize = 8;
+
+/// How the names of the temporary files begin from which a file is replaced. Other stacks' states may lie beside it.
+fn unfinished(path: &Path) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".unfinished-");
+    prefix
+}
+
+/// Whether this is the name of such a file.
+fn is_unfinished(name: &OsStr, path: &Path) -> bool {
+    let random = name.as_encoded_bytes().strip_prefix(unfinished(path).as_encoded_bytes());
+    random.is_some_and(|random| random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric))
 }
 
 /// The folder that a file lies in.
@@ -268,6 +300,38 @@ mod tests {
         assert_eq!(now(store.held()).unwrap(), None);
         now(store.unlock()).unwrap();
         now(store.lock(&holder(8), &|_| {})).unwrap();
+    }
+
+    #[test]
+    fn what_a_killed_run_left_unfinished_goes_with_the_next_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path().join("a.json"));
+        now(store.save(b"one")).unwrap();
+        let kept = || {
+            let prefix = unfinished(&store.path);
+            tempfile::Builder::new()
+                .prefix(&prefix)
+                .rand_bytes(RANDOM)
+                .tempfile_in(folder.path())
+                .unwrap()
+                .keep()
+                .unwrap()
+        };
+        let (_, killed) = kept();
+        let backup = folder.path().join(".a.json.backup.unfinished-0aZ45678");
+        let others = ["b.json", ".b.json.unfinished-0aZ45678", ".a.json.unfinished-short", "a.json.runs"];
+        let others = others.map(|name| folder.path().join(name));
+        for path in others.iter().chain([&backup]) {
+            fs_err::write(path, "half of").unwrap();
+        }
+        let lock = store.try_lock(&holder(7)).unwrap();
+        assert!(!killed.exists() && !backup.exists());
+        assert!(others.iter().all(|path| path.exists()), "what is not this state's stays");
+        assert_eq!(now(store.load()).unwrap().unwrap(), b"one");
+        // Who does not get the lock touches nothing: somebody is writing.
+        let (_, writing) = kept();
+        assert!(store.try_lock(&holder(8)).is_err() && writing.exists());
+        drop(lock);
     }
 
     #[test]
