@@ -77,7 +77,9 @@ fn a_plan_says_what_it_will_sweep() {
     let (name, vpc, subnets) = cluster(&project);
     cloud.leave_behind(&name, &vpc, &subnets);
     project.configure("[cluster]\nenabled = false\ndeletion_protection = false");
-    let change = project.plan().change("cluster/cluster").clone();
+    // The load balancer that is declared keeps its protection, so the plan is refused; it says everything all the same.
+    let plan = project.run(&["plan", "--json"]).exits(3).plan();
+    let change = plan.change("cluster/cluster");
     let kinds: BTreeSet<&str> = change.list("sweeps").iter().map(|one| one.text("kind")).collect();
     let expected = [
         "elb.load_balancer",
@@ -87,7 +89,7 @@ fn a_plan_says_what_it_will_sweep() {
         "ec2.security_group",
     ];
     assert_eq!(kinds, expected.into(), "{change:#}");
-    let text = project.run(&["plan"]).ok().stdout;
+    let text = project.run(&["plan"]).exits(3).stdout;
     assert!(text.contains("sweeps") && text.contains("(aws-K8S-i-0123456789abcdef0)"), "{text}");
 }
 
@@ -100,7 +102,7 @@ fn a_sweep_that_fails_goes_on_in_the_next_run() {
     let (name, vpc, subnets) = cluster(&project);
     cloud.leave_behind(&name, &vpc, &subnets);
     let message = "User: bedplate is not authorized to perform: elasticloadbalancing:DeleteLoadBalancer";
-    cloud.fail_next_with("elbv2:DeleteLoadBalancer", "AccessDenied", message, 403);
+    cloud.fail_next_with("elb:DeleteLoadBalancer", "AccessDenied", message, 403);
     project.run(DESTROY).exits(1).says(&["cluster/cluster", "elasticloadbalancing:DeleteLoadBalancer", "IAM policy"]);
     assert!(!cloud.inventory().contains_key("eks.cluster"));
     assert_eq!(project.state()["resources"]["cluster/cluster"]["status"], "deleting");
