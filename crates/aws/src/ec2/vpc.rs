@@ -111,7 +111,7 @@ impl Reconcile for Vpc {
     }
 }
 
-/// Reads one attribute; `None` when the VPC is gone by now.
+/// Reads one attribute; `None` when the VPC is not found: it is gone by now, or too new to be known everywhere.
 async fn attribute(cloud: &Aws, vpc: Option<&str>, name: VpcAttributeName) -> Result<Option<bool>, CallError> {
     let request = cloud.ec2.describe_vpc_attribute().set_vpc_id(vpc.map(str::to_owned)).attribute(name.clone());
     let Some(answer) = request.send().await.found()? else { return Ok(None) };
@@ -131,6 +131,10 @@ fn observe(vpc: &SdkVpc, dns_support: Option<bool>, dns_hostnames: Option<bool>)
         tags: Some(tags(vpc.tags())),
         readiness: match vpc.state() {
             Some(VpcState::Pending) => Readiness::Busy("pending".to_owned()),
+            // What is not told would count as being as wanted.
+            _ if dns_support.is_none() || dns_hostnames.is_none() => {
+                Readiness::Busy("not known everywhere yet".to_owned())
+            }
             _ => Readiness::Ready,
         },
         spec,
@@ -151,10 +155,13 @@ mod tests {
             .state(VpcState::Available)
             .tags(Tag::builder().key("Name").value("x").build())
             .build();
-        let seen = observe(&sdk, Some(true), None).unwrap();
+        let seen = observe(&sdk, Some(true), Some(false)).unwrap();
         assert_eq!(seen.readiness, Readiness::Ready);
-        assert_eq!(seen.spec.to_json(), serde_json::json!({"cidr": "10.0.0.0/16", "dns_support": true}));
+        let expected = serde_json::json!({"cidr": "10.0.0.0/16", "dns_support": true, "dns_hostnames": false});
+        assert_eq!(seen.spec.to_json(), expected);
         assert_eq!(seen.tags.unwrap()["Name"], "x");
         assert_eq!(seen.outputs.unwrap().id.as_str(), "vpc-1");
+        let unknown = observe(&sdk, Some(true), None).unwrap();
+        assert!(matches!(unknown.readiness, Readiness::Busy(_)), "{unknown:?}");
     }
 }
