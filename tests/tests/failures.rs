@@ -1,6 +1,6 @@
 //! What goes wrong halfway: a failed call, an interruption, a plan that is out of date. The next run goes on.
 
-use bedplate_tests::{Cloud, JsonExt, Project};
+use bedplate_tests::{Cloud, Inventory, JsonExt, Project, without_kept};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -192,4 +192,16 @@ fn a_saved_plan_is_applied_as_it_is_or_not_at_all() {
     project.run(&["apply", "third.plan", "--yes"]).exits(3).says(&["third.plan"]);
     project.run(&["apply", "nowhere.plan", "--yes"]).exits(3).says(&["nowhere.plan"]);
     assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+}
+
+/// What was made is not found at once by the calls that name it, also not by those that read its parts.
+#[test]
+fn what_is_not_known_everywhere_yet_is_waited_for() {
+    let cloud = Cloud::with(&["--use-lag", "4"]);
+    let project = Project::network_and_cluster(&cloud, "");
+    project.bootstrap();
+    assert_eq!(counts(&cloud), *UNDISTURBED);
+    project.assert_no_changes();
+    project.run(&["destroy", "--yes", "--lift-protection"]).ok();
+    assert_eq!(without_kept(cloud.inventory()), Inventory::new());
 }
