@@ -71,10 +71,7 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: u
     let mut surveys = Vec::new();
     for _ in 0..runs {
         requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut recorded = Recorded::new(state.stack.clone());
-        for resource in state.resources.values() {
-            recorded.add(&resource.kind, resource.id.as_ref(), &resource.spec, Some(&resource.tags));
-        }
+        let recorded = Recorded::new(&state, true);
         let began = Instant::now();
         survey(&kinds, &aws.surveying(recorded), &graph, &state, None).await?;
         surveys.push(began.elapsed().as_secs_f64());

@@ -7,6 +7,7 @@
 use crate::{Aws, clients::HOME, error::Sent};
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 use bedplate_model::{CallError, Id, Json, StackId, TAG_STACK, Tags};
+use bedplate_state::State;
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -16,7 +17,7 @@ use tokio::sync::OnceCell;
 
 /// The services whose tags are asked for one resource at a time, and are therefore looked up in the index. Of the others
 /// the description of a resource has its tags, or they mean more than ownership.
-const INDEXED: [&str; 11] = [
+const INDEXED: [&str; 12] = [
     "application-autoscaling",
     "budgets",
     "ce",
@@ -24,6 +25,7 @@ const INDEXED: [&str; 11] = [
     "dynamodb",
     "elasticache",
     "elasticloadbalancing",
+    "kms",
     "logs",
     "rds",
     "s3",
@@ -39,25 +41,36 @@ pub struct Recorded {
     stack: StackId,
     /// The tags of every resource, as they were last sent.
     tags: BTreeSet<Tags>,
-    /// The settings last sent, by resource type and id.
-    settings: BTreeMap<(String, Id), Json>,
+    /// What is known of each resource, by its type and id.
+    resources: BTreeMap<(String, Id), Known>,
+}
+
+/// What is known of a resource.
+#[derive(Clone, Debug)]
+struct Known {
+    /// The settings last sent.
+    settings: Json,
+    /// The outputs last seen.
+    outputs: Option<Json>,
 }
 
 impl Recorded {
-    /// Nothing, of this stack.
-    pub fn new(stack: StackId) -> Self {
-        Self { stack, tags: BTreeSet::new(), settings: BTreeMap::new() }
+    /// All that the state has. Without tags, those of the index are not believed, and every service is asked for its own.
+    pub fn new(state: &State, tags: bool) -> Self {
+        let all = state.resources.values();
+        let known = all.clone().filter_map(|resource| {
+            let known = Known { settings: resource.spec.clone(), outputs: resource.outputs.clone() };
+            Some(((resource.kind.clone(), resource.id.clone()?), known))
+        });
+        let tags = all.clone().filter(|_| tags).map(|resource| resource.tags.clone());
+        Self { stack: state.stack.clone(), tags: tags.collect(), resources: known.collect() }
     }
 
-    /// With what was last sent to a resource. Without tags, those of the index are not believed.
-    pub fn add(&mut self, kind: &str, id: Option<&Id>, settings: &Json, tags: Option<&Tags>) {
-        self.tags.extend(tags.cloned());
-        self.settings.extend(id.map(|id| ((kind.to_owned(), id.clone()), settings.clone())));
-    }
-
-    /// Whether tags are exactly those that were last sent to something: they name its address and generation.
-    fn is_unchanged(&self, tags: &Tags) -> bool {
-        self.tags.contains(tags)
+    /// Whether tags are exactly those that were last sent to something: they name its address and generation. `kept` are
+    /// settings that a resource has as tags, beside its own.
+    fn is_unchanged(&self, tags: &Tags, kept: &Tags) -> bool {
+        let mut own = tags.clone();
+        kept.iter().all(|(key, value)| own.remove(key).as_ref() == Some(value)) && self.tags.contains(&own)
     }
 }
 
@@ -69,6 +82,12 @@ pub(crate) struct Shared {
     index_at_home: OnceCell<BTreeMap<String, Tags>>,
     /// The tags of KMS keys, which are those of their aliases too.
     pub(crate) key_tags: Memo<Option<Tags>>,
+    /// Clusters by name, with the address of what lies in them.
+    pub(crate) clusters: Memo<Option<aws_sdk_eks::types::Cluster>>,
+    /// The security groups of VPCs.
+    pub(crate) groups: Memo<Vec<aws_sdk_ec2::types::SecurityGroup>>,
+    /// All roles of the account, those of AWS's services included.
+    pub(crate) roles: OnceCell<Vec<aws_sdk_iam::types::RoleDetail>>,
     /// What is scaled, by namespace and resources.
     pub(crate) scaled: Memo<Vec<(aws_sdk_applicationautoscaling::types::ScalableTarget, Tags)>>,
 }
@@ -106,6 +125,9 @@ impl Aws {
             index: OnceCell::new(),
             index_at_home: OnceCell::new(),
             key_tags: Memo::default(),
+            clusters: Memo::default(),
+            groups: Memo::default(),
+            roles: OnceCell::new(),
             scaled: Memo::default(),
         };
         Self { shared: Some(Arc::new(shared)), ..self.clone() }
@@ -117,6 +139,11 @@ impl Aws {
     /// where it says that nothing has changed; whoever gets `None` asks the service itself. It answers for as many
     /// resources as there are on a page (Resource Groups Tagging API Reference, "`GetResources`").
     pub(crate) async fn indexed_tags(&self, arn: &str) -> Option<Tags> {
+        self.indexed_tags_with(arn, &Tags::new()).await
+    }
+
+    /// The same for what keeps settings as tags; those must be as given.
+    pub(crate) async fn indexed_tags_with(&self, arn: &str, kept: &Tags) -> Option<Tags> {
         let shared = self.shared.as_ref().filter(|shared| !shared.recorded.tags.is_empty())?;
         let service = arn.split(':').nth(2)?;
         // What has no region is in the index of one; buckets are in that of their own.
@@ -127,12 +154,21 @@ impl Aws {
         } else {
             shared.index.get_or_init(|| index(&self.tagging, shared)).await
         };
-        index.get(arn).filter(|tags| shared.recorded.is_unchanged(tags)).cloned()
+        index.get(arn).filter(|tags| shared.recorded.is_unchanged(tags, kept)).cloned()
     }
 
     /// The settings last sent to a resource, in a survey.
     pub(crate) fn recorded_settings(&self, kind: &str, id: &Id) -> Option<&Json> {
-        self.shared.as_ref()?.recorded.settings.get(&(kind.to_owned(), id.clone()))
+        Some(&self.known(kind, id)?.settings)
+    }
+
+    /// An output of a resource as it was last seen, in a survey.
+    pub(crate) fn recorded_output(&self, kind: &str, id: &Id, field: &str) -> Option<&str> {
+        self.known(kind, id)?.outputs.as_ref()?.get(field)?.as_str()
+    }
+
+    fn known(&self, kind: &str, id: &Id) -> Option<&Known> {
+        self.shared.as_ref()?.recorded.resources.get(&(kind.to_owned(), id.clone()))
     }
 }
 
@@ -164,12 +200,25 @@ mod tests {
             let pairs = [("Owner", owner), ("bedplate:address", address), ("bedplate:generation", "1")];
             pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
         };
-        let mut recorded = Recorded::new(StackId::new("s"));
-        recorded.add("sns.topic", None, &Json::Null, Some(&tags("team", "monitoring/topic")));
-        assert!(recorded.is_unchanged(&tags("team", "monitoring/topic")));
+        let recorded = Recorded {
+            stack: StackId::new("s"),
+            tags: [tags("team", "monitoring/topic")].into(),
+            resources: BTreeMap::new(),
+        };
+        let none = Tags::new();
+        assert!(recorded.is_unchanged(&tags("team", "monitoring/topic"), &none));
         for other in [tags("somebody", "monitoring/topic"), tags("team", "monitoring/other"), Tags::new()] {
-            assert!(!recorded.is_unchanged(&other), "{other:?}");
+            assert!(!recorded.is_unchanged(&other, &none), "{other:?}");
         }
+
+        // A setting that is kept as a tag must be there, as it was sent.
+        let kept = |days: &str| Tags::from([("bedplate:window".to_owned(), days.to_owned())]);
+        let mut with = tags("team", "monitoring/topic");
+        assert!(!recorded.is_unchanged(&with, &kept("30")));
+        with.extend(kept("30"));
+        assert!(recorded.is_unchanged(&with, &kept("30")));
+        assert!(!recorded.is_unchanged(&with, &kept("7")));
+        assert!(!recorded.is_unchanged(&with, &none));
     }
 
     #[tokio::test]

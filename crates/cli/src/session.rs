@@ -285,7 +285,7 @@ impl Session {
 
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
-        let observations = self.survey(graph, options.targets.as_ref(), recorded(&self.state, true)).await?;
+        let observations = self.survey(graph, options.targets.as_ref(), Recorded::new(&self.state, true)).await?;
         let mut plan = make(graph, &self.state, &observations, &self.kinds, options)?;
         foresee(&self.kinds, &self.aws, &self.state, &mut plan).await?;
         Ok(plan)
@@ -293,7 +293,7 @@ impl Session {
 
     /// The same for the whole platform, with every tag asked of its own service: the index of all tags may be late.
     pub(crate) async fn audit(&self) -> Result<Plan> {
-        let observations = self.survey(&self.graph, None, recorded(&self.state, false)).await?;
+        let observations = self.survey(&self.graph, None, Recorded::new(&self.state, false)).await?;
         Ok(make(&self.graph, &self.state, &observations, &self.kinds, &Options::default())?)
     }
 
@@ -312,15 +312,6 @@ impl Session {
     pub(crate) fn outputs(&self, state: &State) -> Json {
         outputs(&self.graph, state)
     }
-}
-
-/// What a survey may compare shared answers with; the tags only where the index of tags is to be asked.
-fn recorded(state: &State, tags: bool) -> Recorded {
-    let mut recorded = Recorded::new(state.stack.clone());
-    for resource in state.resources.values() {
-        recorded.add(&resource.kind, resource.id.as_ref(), &resource.spec, tags.then_some(&resource.tags));
-    }
-    recorded
 }
 
 /// The stack's outputs, as far as they are known.

@@ -1,11 +1,11 @@
 //! The security group that every VPC comes with.
 
 use super::{
-    filters,
+    security_group::groups_of,
     security_group_rule::{revoke, rules_of},
 };
-use crate::{Aws, SecurityGroupId, SecurityGroupRuleId, VpcId, error::Sent};
-use aws_sdk_ec2::types::{Filter, SecurityGroup as SdkGroup, SecurityGroupRule as SdkRule};
+use crate::{Aws, SecurityGroupId, SecurityGroupRuleId, VpcId};
+use aws_sdk_ec2::types::{SecurityGroup as SdkGroup, SecurityGroupRule as SdkRule};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Ownership, Phase, Readiness, Reconcile, Record, Resolved, Step,
     Which,
@@ -59,15 +59,10 @@ impl Reconcile for DefaultSecurityGroup {
 
     /// It carries no tag of ours: nothing is owned.
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let Which::Ids(_) = which else { return Ok(Vec::new()) };
+        let Which::Ids(ids) = which else { return Ok(Vec::new()) };
         let mut groups = Vec::new();
-        for filter in filters(which, "vpc-id") {
-            let default = Filter::builder().name("group-name").values("default").build();
-            let request = cloud.ec2.describe_security_groups().filters(filter).filters(default);
-            let mut pages = request.into_paginator().items().send();
-            while let Some(group) = pages.next().await {
-                groups.push(group.sent()?);
-            }
+        for vpc in ids {
+            groups.extend(groups_of(cloud, vpc.as_str()).await?.into_iter().filter(is_default));
         }
         // As long as it is empty, there is nothing more to learn about its rules.
         let full = groups.iter().filter(|group| !is_empty(group)).filter_map(SdkGroup::group_id);
@@ -80,10 +75,9 @@ impl Reconcile for DefaultSecurityGroup {
     }
 
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
-        let vpc = Filter::builder().name("vpc-id").values(step.id.as_str()).build();
-        let default = Filter::builder().name("group-name").values("default").build();
-        let answer = cloud.ec2.describe_security_groups().filters(vpc).filters(default).send().await.sent()?;
-        let mut rules = rules_of(cloud, answer.security_groups().iter().filter_map(SdkGroup::group_id)).await?;
+        let groups = groups_of(cloud, step.id.as_str()).await?;
+        let default = groups.iter().filter(|group| is_default(group));
+        let mut rules = rules_of(cloud, default.filter_map(SdkGroup::group_id)).await?;
         rules.retain(|rule| !id_of(rule).is_some_and(|id| step.wanted.rules.contains(&id)));
         revoke(cloud, &rules).await
     }
@@ -91,6 +85,11 @@ impl Reconcile for DefaultSecurityGroup {
     async fn delete(_: &Aws, _: &Id) -> Result<(), CallError> {
         Ok(())
     }
+}
+
+/// AWS gives no other group this name (VPC User Guide, "Default security groups for your VPCs").
+fn is_default(group: &SdkGroup) -> bool {
+    group.group_name() == Some("default")
 }
 
 fn is_empty(group: &SdkGroup) -> bool {

@@ -7,12 +7,13 @@ use super::{
 };
 use crate::{Arn, Aws, SecurityGroupId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{
-    IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup, SecurityGroupRule as SdkRule,
+    Filter, IpPermission, IpRange, ResourceType, SecurityGroup as SdkGroup, SecurityGroupRule as SdkRule,
 };
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Outsider, Pace, Phase, Readiness, Reconcile, Record,
     Recovery, Resolved, Step, Tags, Terraform, Verdict, Which,
 };
+use std::collections::BTreeSet;
 
 /// A security group. Its rules are resources of their own.
 #[derive(Debug)]
@@ -78,10 +79,14 @@ impl Reconcile for SecurityGroup {
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let mut groups = Vec::new();
-        for filter in filters(which, "group-id") {
-            let mut pages = cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
-            while let Some(group) = pages.next().await {
-                groups.push(group.sent()?);
+        if let Some(vpcs) = recorded_vpcs(cloud, which) {
+            for vpc in vpcs {
+                groups.extend(groups_of(cloud, vpc).await?);
+            }
+            groups.retain(|group| which.covers(&Id::new(group.group_id().unwrap_or_default()), &tags(group.tags())));
+        } else {
+            for filter in filters(which, "group-id") {
+                groups.extend(describe(cloud, filter).await?);
             }
         }
         // Only the rules themselves tell whose a rule without a description is.
@@ -140,6 +145,31 @@ impl Reconcile for SecurityGroup {
                 .to_owned(),
         })
     }
+}
+
+/// The VPCs that the groups asked for are in, where a survey knows it of every one: then one call shows them together with
+/// the VPC's default group.
+fn recorded_vpcs<'a>(cloud: &'a Aws, which: Which<'_>) -> Option<BTreeSet<&'a str>> {
+    let Which::Ids(ids) = which else { return None };
+    ids.iter().map(|id| cloud.recorded_settings(SecurityGroup::KIND, id)?.get("vpc")?.as_str()).collect()
+}
+
+/// All security groups of a VPC, in a survey by one call for whoever asks.
+pub(super) async fn groups_of(cloud: &Aws, vpc: &str) -> Result<Vec<SdkGroup>, CallError> {
+    let ask = describe(cloud, Filter::builder().name("vpc-id").values(vpc).build());
+    match &cloud.shared {
+        Some(shared) => shared.groups.get(vpc.to_owned(), ask).await,
+        None => ask.await,
+    }
+}
+
+async fn describe(cloud: &Aws, filter: Filter) -> Result<Vec<SdkGroup>, CallError> {
+    let mut found = Vec::new();
+    let mut pages = cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
+    while let Some(group) = pages.next().await {
+        found.push(group.sent()?);
+    }
+    Ok(found)
 }
 
 /// Whether a group lets everything out by a rule without a description, which is the one that AWS adds or one of somebody.

@@ -151,8 +151,7 @@ impl Reconcile for Cluster {
         };
         let mut found = Vec::new();
         for name in names {
-            let answer = cloud.eks.describe_cluster().name(name).send().await.found()?;
-            found.extend(answer.and_then(|answer| observe(answer.cluster()?)));
+            found.extend(super::describe_cluster(cloud, &name).await?.as_ref().and_then(observe));
         }
         Ok(found)
     }

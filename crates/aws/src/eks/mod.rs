@@ -42,10 +42,21 @@ async fn retag(cloud: &Aws, arn: Option<&str>, set: &Tags, remove: &[String]) ->
     Ok(())
 }
 
+/// A cluster, unless there is none of this name. A survey asks once for the cluster and for the way to what lies in it.
+pub(crate) async fn describe_cluster(cloud: &Aws, name: &str) -> Result<Option<SdkCluster>, CallError> {
+    let ask = async {
+        let answer = cloud.eks.describe_cluster().name(name).send().await.found()?;
+        Ok(answer.and_then(|answer| answer.cluster))
+    };
+    match &cloud.shared {
+        Some(shared) => shared.clusters.get(name.to_owned(), ask).await,
+        None => ask.await,
+    }
+}
+
 /// Whether a cluster stands: it is neither being made nor being removed.
 async fn is_up(cloud: &Aws, name: &str) -> Result<bool, CallError> {
-    let answer = cloud.eks.describe_cluster().name(name).send().await.found()?;
-    Ok(answer.and_then(|answer| answer.cluster).is_some_and(|cluster| stands(&cluster)))
+    Ok(describe_cluster(cloud, name).await?.is_some_and(|cluster| stands(&cluster)))
 }
 
 fn stands(cluster: &SdkCluster) -> bool {
@@ -58,8 +69,7 @@ pub(crate) async fn clusters(cloud: &Aws, stack: &StackId) -> Result<Vec<String>
     let mut pages = cloud.eks.list_clusters().into_paginator().items().send();
     while let Some(name) = pages.next().await {
         let name = name.sent()?;
-        let answer = cloud.eks.describe_cluster().name(&name).send().await.found()?;
-        let cluster = answer.and_then(|answer| answer.cluster);
+        let cluster = describe_cluster(cloud, &name).await?;
         let owner = cluster.as_ref().and_then(|cluster| cluster.tags()?.get(TAG_STACK));
         if owner.is_some_and(|owner| owner == stack.as_str()) && cluster.as_ref().is_some_and(stands) {
             names.push(name);

@@ -15,7 +15,12 @@ use bedplate_model::{CallError, Class, Id, Tags};
 
 /// The tags of what has this ARN; `None` when it is gone by now.
 async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
-    if let Some(tags) = cloud.indexed_tags(arn).await {
+    tags_with(cloud, arn, &Tags::new()).await
+}
+
+/// The same for what keeps settings as tags, which were last set to `kept`.
+async fn tags_with(cloud: &Aws, arn: &str, kept: &Tags) -> Result<Option<Tags>, CallError> {
+    if let Some(tags) = cloud.indexed_tags_with(arn, kept).await {
         return Ok(Some(tags));
     }
     let answer = cloud.elasticache.list_tags_for_resource().resource_name(arn).send().await.found()?;

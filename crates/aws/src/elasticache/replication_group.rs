@@ -1,6 +1,6 @@
 //! A Redis cache: one primary node and its replicas.
 
-use super::{auth, missing, retag, tags, to_tags};
+use super::{auth, missing, retag, tags_with, to_tags};
 use crate::{Arn, Aws, SecurityGroupId, error::Sent, secrets::reveal, snapshots::leaving};
 use aws_sdk_elasticache::types::{
     AutomaticFailoverStatus, CacheCluster, Endpoint, MultiAzStatus, ReplicationGroup as SdkGroup,
@@ -392,10 +392,22 @@ fn snapshot_name(prefix: &str, group: &SdkGroup) -> String {
 
 /// The tags of a group; `None` as long as ElastiCache works on it and refuses to tell them, or when it is gone by now.
 async fn readable_tags(cloud: &Aws, group: &SdkGroup) -> Result<Option<Tags>, CallError> {
-    match tags(cloud, group.arn().unwrap_or_default()).await {
+    match tags_with(cloud, group.arn().unwrap_or_default(), &recorded_settings(cloud, group)).await {
         Err(error) if error.class == Class::Busy => Ok(None),
         answer => answer,
     }
+}
+
+/// The settings that a group keeps as tags, as they were last sent.
+fn recorded_settings(cloud: &Aws, group: &SdkGroup) -> Tags {
+    let id = Id::new(group.replication_group_id().unwrap_or_default());
+    let settings = cloud.recorded_settings(ReplicationGroup::KIND, &id);
+    let kept =
+        [("auth_version", auth::TAG), ("final_snapshot", TAG_SNAPSHOT)].into_iter().filter_map(|(field, key)| {
+            let value = settings?.get(field)?.as_str()?;
+            Some((key.to_owned(), value.to_owned()))
+        });
+    kept.collect()
 }
 
 fn signed(number: u32) -> i32 {

@@ -165,6 +165,7 @@ impl Reconcile for Listener {
         "elasticloadbalancing:DescribeTags",
         "elasticloadbalancing:ModifyListener",
         "elasticloadbalancing:RemoveTags",
+        "tag:GetResources",
     ];
     // Its port tells it from the others of its load balancer, but may change.
     const RECOVERY: Recovery = Recovery::Tag;

@@ -106,6 +106,7 @@ impl Reconcile for LoadBalancer {
         "ec2:DescribeSecurityGroups",
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcs",
+        "tag:GetResources",
     ];
     const PACE: Pace = Pace::seconds(150, 10, 1200);
     type Cloud = Aws;

@@ -18,8 +18,14 @@ const TAGGED: usize = 20;
 
 /// The tags of resources by their ARNs. What is gone by now is not among them.
 pub(crate) async fn tags_of(cloud: &Aws, arns: &[&str]) -> Result<BTreeMap<String, Tags>, CallError> {
-    let mut all = BTreeMap::new();
-    for portion in arns.chunks(TAGGED) {
+    let (mut all, mut unsure) = (BTreeMap::new(), Vec::new());
+    for arn in arns {
+        match cloud.indexed_tags(arn).await {
+            Some(tags) => drop(all.insert((*arn).to_owned(), tags)),
+            None => unsure.push(*arn),
+        }
+    }
+    for portion in unsure.chunks(TAGGED) {
         let ask = |arns: &[&str]| {
             let arns = arns.iter().map(|arn| (*arn).to_owned()).collect();
             cloud.elb.describe_tags().set_resource_arns(Some(arns)).send()

@@ -120,6 +120,7 @@ impl Reconcile for TargetGroup {
         "elasticloadbalancing:ModifyTargetGroupAttributes",
         "elasticloadbalancing:RemoveTags",
         "ec2:DescribeVpcs",
+        "tag:GetResources",
     ];
     type Cloud = Aws;
     type Spec<P: Phase> = TargetGroupSpec<P>;

@@ -63,8 +63,17 @@ impl Reconcile for OidcProvider {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
+        let recorded = |id: &Id| Some((id.clone(), Arn::new(cloud.recorded_output(Self::KIND, id, "arn")?)));
+        let recorded = match which {
+            Which::Ids(ids) => ids.iter().map(recorded).collect(),
+            Which::Owned(_) => None,
+        };
+        let all: Vec<(Id, Arn)> = match recorded {
+            Some(recorded) => recorded,
+            None => list(cloud).await?,
+        };
         let mut found = Vec::new();
-        for (id, arn) in list(cloud).await? {
+        for (id, arn) in all {
             // The list shows no tags: for what is owned all are asked, of which an account has a handful.
             if matches!(which, Which::Ids(ids) if !ids.contains(&id)) {
                 continue;

@@ -81,17 +81,10 @@ impl Reconcile for Role {
         spec.name.as_ref().map(Id::new)
     }
 
-    /// One paged call for all roles of the account with their policies and tags; one by one it would be five per role.
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        let request = cloud.iam.get_account_authorization_details().filter(EntityType::Role).max_items(PAGE);
-        let mut pages = request.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let roles = page.sent()?.role_detail_list.unwrap_or_default();
-            let roles = roles.iter().filter_map(observe);
-            found.extend(roles.filter(|role| which.covers(&role.id, role.tags.as_ref().expect("roles have tags"))));
-        }
-        Ok(found)
+        let all = roles(cloud).await?;
+        let seen = all.iter().filter_map(observe);
+        Ok(seen.filter(|role| which.covers(&role.id, role.tags.as_ref().expect("roles have tags"))).collect())
     }
 
     async fn create(cloud: &Aws, spec: &RoleSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -175,6 +168,24 @@ impl Reconcile for Role {
                      their paths: change the name with it"
                     .to_owned(),
         })
+    }
+}
+
+/// All roles of the account with their policies and tags, those of AWS's services included: one paged call, where one by one
+/// it would be five per role.
+pub(super) async fn roles(cloud: &Aws) -> Result<Vec<RoleDetail>, CallError> {
+    let ask = async || {
+        let mut found = Vec::new();
+        let request = cloud.iam.get_account_authorization_details().filter(EntityType::Role).max_items(PAGE);
+        let mut pages = request.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            found.extend(page.sent()?.role_detail_list.unwrap_or_default());
+        }
+        Ok::<_, CallError>(found)
+    };
+    match &cloud.shared {
+        Some(shared) => shared.roles.get_or_try_init(ask).await.cloned(),
+        None => ask().await,
     }
 }
 

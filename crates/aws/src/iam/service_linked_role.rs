@@ -1,8 +1,8 @@
 //! The role through which an AWS service acts in the account.
 
-use super::PAGE;
+use super::role::roles;
 use crate::{Arn, Aws, error::Sent};
-use aws_sdk_iam::types::Role as SdkRole;
+use aws_sdk_iam::types::RoleDetail;
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Ownership, Phase, Readiness, Reconcile, Record, Resolved,
     Step, Which,
@@ -39,7 +39,7 @@ impl Reconcile for ServiceLinkedRole {
     const KIND: &'static str = "iam.service_linked_role";
     const DOC: &'static str = "The role through which an AWS service acts in the account.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::IAM::ServiceLinkedRole");
-    const ACTIONS: &'static [&'static str] = &["iam:CreateServiceLinkedRole", "iam:ListRoles"];
+    const ACTIONS: &'static [&'static str] = &["iam:CreateServiceLinkedRole", "iam:GetAccountAuthorizationDetails"];
     // One per service and account, whoever needs it: it outlives the stack, and carries none of its tags.
     const OWNERSHIP: Ownership = Ownership::Shared;
     const TAGGED: bool = false;
@@ -53,13 +53,8 @@ impl Reconcile for ServiceLinkedRole {
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let Which::Ids(ids) = which else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        let request = cloud.iam.list_roles().path_prefix(PATH).max_items(PAGE);
-        let mut pages = request.into_paginator().items().send();
-        while let Some(role) = pages.next().await {
-            found.extend(observe(&role.sent()?).filter(|seen| ids.contains(&seen.id)));
-        }
-        Ok(one_per_service(found))
+        let all = roles(cloud).await?;
+        Ok(one_per_service(all.iter().filter_map(observe).filter(|seen| ids.contains(&seen.id)).collect()))
     }
 
     async fn create(cloud: &Aws, spec: &ServiceLinkedRoleSpec<Resolved>, _: &Creation) -> Result<Id, CallError> {
@@ -88,27 +83,26 @@ fn one_per_service(mut roles: Vec<Observation<ServiceLinkedRole>>) -> Vec<Observ
     roles
 }
 
-fn observe(role: &SdkRole) -> Option<Observation<ServiceLinkedRole>> {
-    let service = role.path().strip_prefix(PATH)?.strip_suffix('/')?;
+fn observe(role: &RoleDetail) -> Option<Observation<ServiceLinkedRole>> {
+    let service = role.path()?.strip_prefix(PATH)?.strip_suffix('/')?;
+    let (name, arn) = (role.role_name()?, role.arn()?);
     Some(Observation {
         id: Id::new(service),
         tags: None,
         readiness: Readiness::Ready,
         spec: ServiceLinkedRoleSpec { service: Some(service.to_owned()) },
-        outputs: Some(ServiceLinkedRoleOutputs { name: role.role_name().to_owned(), arn: Arn::new(role.arn()) }),
+        outputs: Some(ServiceLinkedRoleOutputs { name: name.to_owned(), arn: Arn::new(arn) }),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_iam::primitives::DateTime;
 
     fn role(service: &str, name: &str) -> Observation<ServiceLinkedRole> {
         let path = format!("/aws-service-role/{service}/");
         let arn = format!("arn:aws:iam::797923187401:role{path}{name}");
-        let sdk = SdkRole::builder().path(path).role_name(name).role_id("AROA1").arn(arn);
-        observe(&sdk.create_date(DateTime::from_secs(0)).build().unwrap()).unwrap()
+        observe(&RoleDetail::builder().path(path).role_name(name).arn(arn).build()).unwrap()
     }
 
     #[test]

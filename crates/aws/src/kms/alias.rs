@@ -43,8 +43,14 @@ impl Reconcile for Alias {
     const DOC: &'static str = "The name of a key.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::KMS::Alias");
     const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_kms_alias", id: "{name}" }];
-    const ACTIONS: &'static [&'static str] =
-        &["kms:CreateAlias", "kms:DeleteAlias", "kms:ListAliases", "kms:ListResourceTags", "kms:UpdateAlias"];
+    const ACTIONS: &'static [&'static str] = &[
+        "kms:CreateAlias",
+        "kms:DeleteAlias",
+        "kms:ListAliases",
+        "kms:ListResourceTags",
+        "kms:UpdateAlias",
+        "tag:GetResources",
+    ];
     const TAGGED: bool = false;
     type Cloud = Aws;
     type Spec<P: Phase> = AliasSpec<P>;
@@ -65,7 +71,9 @@ impl Reconcile for Alias {
                 Which::Owned(_) => !name.starts_with("alias/aws/"),
             };
             let Some(key) = alias.target_key_id().filter(|_| asked) else { continue };
-            let tags = unless_denied(tags(cloud, key).await)?.unwrap_or_default();
+            // Both are of the same account and region.
+            let home = alias.alias_arn().and_then(|arn| arn.split_once(":alias/")).map_or("", |(home, _)| home);
+            let tags = unless_denied(tags(cloud, key, &format!("{home}:key/{key}")).await)?.unwrap_or_default();
             if which.covers(&Id::new(name), &tags) {
                 found.extend(observe(&alias, tags));
             }

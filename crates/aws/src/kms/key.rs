@@ -1,6 +1,6 @@
 //! A symmetric encryption key.
 
-use super::{tags, unless_denied};
+use super::{ask_tags, tags, unless_denied};
 use crate::{Arn, Aws, KeyId, Policy, error::Sent, once::Once};
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeyState, Tag};
 use bedplate_model::{
@@ -79,6 +79,7 @@ impl Reconcile for Key {
         "kms:TagResource",
         "kms:UntagResource",
         "kms:UpdateKeyDescription",
+        "tag:GetResources",
     ];
     // KMS takes neither a name nor a client token.
     const RECOVERY: Recovery = Recovery::Tag;
@@ -99,7 +100,11 @@ impl Reconcile for Key {
         let owned = matches!(which, Which::Owned(_));
         let mut found = Vec::new();
         for key in keys.iter().filter(|key| !owned || !is_pending(key)) {
-            let tags = tags(cloud, &key.key_id).await;
+            // Whether a deletion is ours is said by a tag, which the index may not know yet.
+            let tags = match key.arn().filter(|_| !is_pending(key)) {
+                Some(arn) => tags(cloud, &key.key_id, arn).await,
+                None => ask_tags(cloud, &key.key_id).await,
+            };
             let tags = if owned { unless_denied(tags)? } else { tags? };
             let Some(tags) = tags else { continue };
             // One that `create` was about to take back must stay for `create` to find, not be taken for a leftover.
@@ -188,7 +193,7 @@ impl Reconcile for Key {
 
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         let key = id.as_str();
-        let Some(tags) = tags(cloud, key).await? else { return Ok(()) };
+        let Some(tags) = ask_tags(cloud, key).await? else { return Ok(()) };
         if describe(cloud, key).await?.is_some_and(|key| is_pending(&key)) {
             if is_marked(&tags) {
                 return Ok(());
@@ -243,7 +248,7 @@ async fn left_behind(cloud: &Aws, owner: &Owner) -> Result<Option<KeyMetadata>, 
         if key.key_state() == Some(&KeyState::Enabled) {
             continue;
         }
-        let tags = unless_denied(tags(cloud, &key.key_id).await)?.unwrap_or_default();
+        let tags = unless_denied(ask_tags(cloud, &key.key_id).await)?.unwrap_or_default();
         let ours = Owner::from_tags(&tags)
             .is_some_and(|before| before.stack == owner.stack && before.address == owner.address);
         let newer = newest.as_ref().is_none_or(|newest| newest.creation_date < key.creation_date);
@@ -280,6 +285,13 @@ fn observe(
         },
         outputs: key.arn().map(|arn| KeyOutputs { id: KeyId::new(&key.key_id), arn: Arn::new(arn) }),
     }
+}
+
+/// The setting that a key keeps as a tag, as it was last sent.
+pub(super) fn recorded_settings(cloud: &Aws, id: &str) -> Tags {
+    let days =
+        cloud.recorded_settings(Key::KIND, &Id::new(id)).and_then(|settings| settings.get("deletion_window_days"));
+    days.map(|days| (TAG_WINDOW.to_owned(), days.to_string())).into_iter().collect()
 }
 
 fn to_tags(tags: &Tags, window: u8) -> Vec<Tag> {

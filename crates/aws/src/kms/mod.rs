@@ -9,12 +9,17 @@ pub use key::{Key, KeyOutputs, KeySpec};
 use crate::{Aws, error::Sent};
 use bedplate_model::{CallError, Class, Tags};
 
-/// The tags of a key; `None` when there is no such key.
-async fn tags(cloud: &Aws, key: &str) -> Result<Option<Tags>, CallError> {
-    match &cloud.shared {
-        Some(shared) => shared.key_tags.get(key.to_owned(), ask_tags(cloud, key)).await,
-        None => ask_tags(cloud, key).await,
-    }
+/// The tags of a key; `None` when there is no such key. In a survey they are asked once for the key and its aliases, and
+/// those of a key that is in use are looked up in the index.
+async fn tags(cloud: &Aws, key: &str, arn: &str) -> Result<Option<Tags>, CallError> {
+    let Some(shared) = &cloud.shared else { return ask_tags(cloud, key).await };
+    let ask = async {
+        match cloud.indexed_tags_with(arn, &key::recorded_settings(cloud, key)).await {
+            Some(tags) => Ok(Some(tags)),
+            None => ask_tags(cloud, key).await,
+        }
+    };
+    shared.key_tags.get(key.to_owned(), ask).await
 }
 
 async fn ask_tags(cloud: &Aws, key: &str) -> Result<Option<Tags>, CallError> {

@@ -1,7 +1,7 @@
 //! Calls to a cluster's API: where it answers, who calls, how often, and what an error means.
 
 use super::{MANAGER, Object, Token, token::Signer};
-use crate::{Ledger, error::Sent, fence::Fence};
+use crate::{Aws, Ledger, eks, fence::Fence};
 use aws_sdk_eks::types::{Cluster, VpcConfigResponse};
 use aws_types::SdkConfig;
 use bedplate_model::{CallError, Class};
@@ -53,17 +53,12 @@ impl Clusters {
     }
 
     /// The way to a cluster's API; `None` when there is no such cluster, or not yet.
-    pub(super) async fn open(
-        &self,
-        eks: &aws_sdk_eks::Client,
-        cluster: &str,
-    ) -> Result<Option<Arc<Connection>>, CallError> {
+    pub(super) async fn open(&self, cloud: &Aws, cluster: &str) -> Result<Option<Arc<Connection>>, CallError> {
         let mut all = self.open.lock().await;
         if let Some(open) = all.get(cluster) {
             return Ok(Some(Arc::clone(open)));
         }
-        let answer = eks.describe_cluster().name(cluster).send().await.found()?;
-        let Some(described) = answer.and_then(|answer| answer.cluster) else { return Ok(None) };
+        let Some(described) = eks::describe_cluster(cloud, cluster).await? else { return Ok(None) };
         let Some((endpoint, authority)) = address(&described) else { return Ok(None) };
         let connection = Arc::new(Connection {
             cluster: cluster.to_owned(),

@@ -76,7 +76,7 @@ async fn read<K: Reconcile, T: Object>(
         }
         Which::Owned(stack) => {
             for cluster in eks::clusters(cloud, stack).await? {
-                let Some(connection) = cloud.kubernetes.open(&cloud.eks, &cluster).await? else { continue };
+                let Some(connection) = cloud.kubernetes.open(cloud, &cluster).await? else { continue };
                 let objects: Vec<T> = connection.list(MANAGED_BY).await?;
                 let objects = objects
                     .iter()
@@ -101,7 +101,7 @@ pub async fn reach(cloud: &Aws, cluster: &str) -> Result<(), CallError> {
 /// The object, unless it or its cluster does not exist.
 async fn get<T: Object>(cloud: &Aws, id: &Id) -> Result<Option<T>, CallError> {
     let (cluster, namespace, name) = place(id);
-    match cloud.kubernetes.open(&cloud.eks, cluster).await? {
+    match cloud.kubernetes.open(cloud, cluster).await? {
         Some(connection) => connection.get(namespace, name).await,
         None => Ok(None),
     }
@@ -135,7 +135,7 @@ async fn apply<T: Object>(cloud: &Aws, id: &Id, mut object: T, creation: &Creati
     object.meta_mut().name = Some(name.to_owned());
     object.meta_mut().namespace = namespace.map(str::to_owned);
     mark(&mut object, &creation.owner);
-    match cloud.kubernetes.open(&cloud.eks, cluster).await? {
+    match cloud.kubernetes.open(cloud, cluster).await? {
         Some(connection) => connection.apply(namespace, name, &object).await,
         None => Err(no_cluster(&connection::operation::<T>(Call::Apply), cluster)),
     }
@@ -144,7 +144,7 @@ async fn apply<T: Object>(cloud: &Aws, id: &Id, mut object: T, creation: &Creati
 /// Deletes the object, or starts to.
 async fn delete<T: Object>(cloud: &Aws, id: &Id) -> Result<(), CallError> {
     let (cluster, namespace, name) = place(id);
-    match cloud.kubernetes.open(&cloud.eks, cluster).await? {
+    match cloud.kubernetes.open(cloud, cluster).await? {
         Some(connection) => connection.delete::<T>(namespace, name).await,
         None => Err(no_cluster(&connection::operation::<T>(Call::Delete), cluster)),
     }

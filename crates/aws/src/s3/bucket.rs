@@ -324,7 +324,12 @@ async fn look(cloud: &Aws, id: &Id) -> Result<Option<Observation<Bucket>>, CallE
         get!(get_bucket_lifecycle_configuration),
         get!(get_bucket_logging),
         tiering(cloud, id),
-        folders(cloud, id),
+        async {
+            // Where none were wanted, none are compared.
+            let wanted =
+                cloud.recorded_settings(Bucket::KIND, id).and_then(|settings| settings.get("prefixes")?.as_array());
+            if wanted.is_some_and(Vec::is_empty) { Ok(None) } else { folders(cloud, id).await }
+        },
         async {
             match cloud.indexed_tags(&arn(bucket)).await {
                 Some(tags) => Ok(tags),
