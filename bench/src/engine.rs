@@ -1,4 +1,4 @@
-//! The engine alone, with made-up resources in a cloud that answers at once.
+//! The engine alone, with made-up resources in a cloud that answers at once, or soon.
 
 use anyhow::{Result, ensure};
 use bedplate_engine::{Engine, Journal, Kinds, Silent, survey};
@@ -6,7 +6,7 @@ use bedplate_model::{
     Boxed, CallError, Creation, Entry, Id, Json, Kind, Observation, Observed, Phase, Readiness, Reconcile, Record,
     Resolved, StackId, Step, Tags, Which,
 };
-use bedplate_plan::{Graph, GraphBuilder, Options, make};
+use bedplate_plan::{Graph, GraphBuilder, Options, Plan, make};
 use bedplate_state::{State, Store, StoreError};
 use serde_json::json;
 use std::{
@@ -15,7 +15,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -50,9 +50,15 @@ struct ThingOutputs<P: Phase> {
     name: P::Of<String>,
 }
 
-/// A cloud that answers at once.
+/// How long a call takes in the slower cloud: a tenth of AWS's time, so that ten thousand are done in half a minute.
+const LATENCY: Duration = Duration::from_millis(15);
+
+/// A cloud that answers at once, or after so long.
 #[derive(Debug, Default)]
-struct Cloud(Mutex<BTreeMap<Id, (Json, Tags)>>);
+struct Cloud {
+    held: Mutex<BTreeMap<Id, (Json, Tags)>>,
+    latency: Option<Duration>,
+}
 
 impl Reconcile for Thing {
     const KIND: &'static str = "bench.thing";
@@ -69,7 +75,7 @@ impl Reconcile for Thing {
 
     async fn read(cloud: &Cloud, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let Which::Ids(ids) = which else { return Ok(Vec::new()) };
-        let held = cloud.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = cloud.held.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = ids.iter().filter_map(|id| {
             let (spec, tags) = held.get(id)?;
             Some(Observation {
@@ -83,9 +89,13 @@ impl Reconcile for Thing {
         Ok(seen.collect())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "this is the cloud, which takes its time")]
     async fn create(cloud: &Cloud, spec: &ThingSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
+        if let Some(latency) = cloud.latency {
+            tokio::time::sleep(latency).await;
+        }
         let id = Id::new(&spec.name);
-        let mut held = cloud.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = cloud.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.insert(id.clone(), (spec.to_json(), creation.tags.clone()));
         Ok(id)
     }
@@ -158,13 +168,10 @@ pub(crate) async fn measure(resources: usize) -> Result<Json> {
     let first = began.elapsed();
     ensure!(plan.changes.len() == resources, "{} changes", plan.changes.len());
 
-    let journal = Journal::new(state, &store);
-    let began = Instant::now();
-    let outcome = Engine::new(&kinds, &cloud, &journal, &Silent, CancellationToken::new()).walk(&plan).await;
-    let apply = began.elapsed();
-    ensure!(outcome.failed.is_empty() && outcome.done.len() == resources, "{:?}", outcome.failed);
-
-    let state = journal.into_state();
+    let slow_store = Counter::default();
+    let slow = Cloud { latency: Some(LATENCY), ..Cloud::default() };
+    let (slow_apply, _) = apply(&kinds, &slow, state.clone(), &slow_store, &plan).await?;
+    let (apply, state) = apply(&kinds, &cloud, state, &store, &plan).await?;
     let began = Instant::now();
     let observations = survey(&kinds, &cloud, &graph, &state, None).await?;
     let plan = make(&graph, &state, &observations, &kinds, &Options::default())?;
@@ -177,5 +184,26 @@ pub(crate) async fn measure(resources: usize) -> Result<Json> {
         "apply": apply.as_secs_f64(),
         "saves": store.saves.load(Relaxed),
         "saved_bytes": store.bytes.load(Relaxed),
+        "slow": {
+            "apply": slow_apply.as_secs_f64(),
+            "saves": slow_store.saves.load(Relaxed),
+            "saved_bytes": slow_store.bytes.load(Relaxed),
+        },
     }))
+}
+
+/// Carries out a plan; how long it took, and the state afterwards.
+async fn apply(
+    kinds: &Kinds<Cloud>,
+    cloud: &Cloud,
+    state: State,
+    store: &Counter,
+    plan: &Plan,
+) -> Result<(Duration, State)> {
+    let journal = Journal::new(state, store);
+    let began = Instant::now();
+    let outcome = Engine::new(kinds, cloud, &journal, &Silent, CancellationToken::new()).walk(plan).await;
+    let elapsed = began.elapsed();
+    ensure!(outcome.failed.is_empty() && outcome.done.len() == plan.changes.len(), "{:?}", outcome.failed);
+    Ok((elapsed, journal.into_state()))
 }

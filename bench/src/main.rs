@@ -3,6 +3,8 @@
 mod engine;
 mod makespan;
 mod old_way;
+mod paced;
+mod rates;
 mod replay;
 mod simulated;
 
@@ -32,6 +34,15 @@ enum What {
         #[arg(long, default_value_t = 1)]
         stacks: usize,
     },
+    /// Bootstraps a platform into an empty cloud at the pace that AWS allows
+    Paced {
+        /// The configuration
+        config: PathBuf,
+        /// A state file, for what is decided once
+        state: PathBuf,
+        /// The endpoint of a local cloud
+        endpoint: String,
+    },
     /// Looks at a platform as a plan does, then sends the same requests one after the other
     Replay {
         /// The configuration
@@ -51,6 +62,7 @@ async fn main() -> Result<()> {
     let document = match Cli::parse().what {
         What::Engine { resources } => engine::measure(resources).await?,
         What::Makespan { config, stacks } => makespan::measure(&config, stacks).await?,
+        What::Paced { config, state, endpoint } => paced::measure(&config, &state, &endpoint).await?,
         What::Replay { config, state, endpoint, runs } => replay::measure(&config, &state, &endpoint, runs).await?,
     };
     println!("{document:#}");

@@ -2,9 +2,11 @@
 
 use crate::{
     old_way,
+    rates::{peaks, refused},
     simulated::{Cloud, duration, kinds},
 };
 use anyhow::{Result, ensure};
+use bedplate_aws::Throttle;
 use bedplate_engine::{Engine, Event, Journal, Kinds, Sink, survey};
 use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Options, make};
@@ -50,7 +52,8 @@ pub(crate) async fn measure(config: &Path, stacks: usize) -> Result<Json> {
     let kinds = Kinds::new(&kinds());
     tokio::time::pause();
 
-    let clouds: Vec<Cloud> = (0..stacks).map(|_| Cloud::default()).collect();
+    let throttle = Throttle::published();
+    let clouds: Vec<Cloud> = (0..stacks).map(|_| Cloud::new(throttle.clone())).collect();
     let began = Instant::now();
     let mut runs = Vec::new();
     for cloud in &clouds {
@@ -90,6 +93,7 @@ pub(crate) async fn measure(config: &Path, stacks: usize) -> Result<Json> {
         "late_in_polls": most(|late| late.0),
         "late_in_seconds": most(|late| late.1),
         "changes_per_second": peaks(&clouds),
+        "refused": refused(&clouds),
         "old_way": {"makespan": old.makespan.as_secs_f64(), "polls": old.polls,
             "ratio": old.makespan.as_secs_f64() / makespan.as_secs_f64()},
     }))
@@ -136,21 +140,4 @@ pub(crate) fn longest(graph: &Graph, durations: &BTreeMap<&Address, Duration>) -
         ends.insert(address, before + durations[address]);
     }
     ends.values().max().copied().unwrap_or_default()
-}
-
-/// The most changing calls that a service got within one second, of all stacks together.
-fn peaks(clouds: &[Cloud]) -> BTreeMap<String, usize> {
-    let mut all: BTreeMap<String, Vec<Instant>> = BTreeMap::new();
-    for cloud in clouds {
-        for (service, times) in &cloud.world().changes {
-            all.entry(service.clone()).or_default().extend(times);
-        }
-    }
-    let peak = |mut times: Vec<Instant>| {
-        times.sort();
-        let within =
-            |from: usize| times[from..].iter().take_while(|time| **time < times[from] + Duration::from_secs(1)).count();
-        (0..times.len()).map(within).max().unwrap_or(0)
-    };
-    all.into_iter().map(|(service, times)| (service, peak(times))).collect()
 }

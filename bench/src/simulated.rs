@@ -1,6 +1,7 @@
 //! The real resource types over a simulated AWS: what is made is there at once and ready after AWS's usual time. Meant
 //! for a paused clock.
 
+use bedplate_aws::Throttle;
 use bedplate_model::{
     Boxed, CallError, Creation, Field, Id, Json, JsonStep, Kind, Order, Outsider, Ownership, Pace, Readiness,
     RecordError, Recovery, Schema, Seen, Tags, Terraform, Verdict, Which,
@@ -38,17 +39,26 @@ pub(crate) fn duration(kind: &str, spec: &Json) -> Duration {
     Duration::from_secs(seconds)
 }
 
+/// How the operations begin that make or set something, the likeliest first.
+const CHANGES: [&str; 7] = ["Create", "Put", "Allocate", "Authorize", "Register", "Subscribe", "Attach"];
+const READS: [&str; 3] = ["Describe", "Get", "List"];
+
 /// The simulated AWS.
-#[derive(Debug, Default)]
-pub(crate) struct Cloud(Mutex<World>);
+#[derive(Debug)]
+pub(crate) struct Cloud {
+    world: Mutex<World>,
+    throttle: Throttle,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct World {
     held: BTreeMap<(&'static str, Id), Held>,
     /// Reads, by type.
     pub(crate) reads: BTreeMap<&'static str, u64>,
-    /// When each changing call was made, by service.
-    pub(crate) changes: BTreeMap<String, Vec<Instant>>,
+    /// When each call was made that changes something, by operation.
+    pub(crate) changes: BTreeMap<&'static str, Vec<Instant>>,
+    /// When each other call was made, by operation.
+    pub(crate) looks: BTreeMap<&'static str, Vec<Instant>>,
     /// When each resource could be used, by the address in its tags.
     pub(crate) ready: BTreeMap<String, Instant>,
 }
@@ -61,16 +71,35 @@ struct Held {
 }
 
 impl Cloud {
+    /// An empty one that is called no faster than these limits say.
+    pub(crate) fn new(throttle: Throttle) -> Self {
+        Self { world: Mutex::default(), throttle }
+    }
+
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[expect(clippy::disallowed_methods, reason = "this is AWS, which takes its time")]
-    async fn change<T>(&self, kind: &str, change: impl FnOnce(&mut World) -> T) -> T {
-        let service = kind.split('.').next().unwrap_or(kind).to_owned();
-        self.world().changes.entry(service).or_default().push(Instant::now());
+    async fn change<T>(&self, kind: &Simulated, change: impl FnOnce(&mut World) -> T) -> T {
+        if let Some(operation) = self.turn(kind, &CHANGES).await {
+            self.world().changes.entry(operation).or_default().push(Instant::now());
+        }
         tokio::time::sleep(LATENCY).await;
         change(&mut self.world())
+    }
+
+    /// Waits for the turn of the operation that a type makes such calls with. One call stands for the few that the real type
+    /// makes. What lies in a cluster is not asked of AWS.
+    async fn turn(&self, kind: &Simulated, verbs: &[&str]) -> Option<&'static str> {
+        let of = |verb: &&str| {
+            let mut actions = kind.actions().iter();
+            actions.find(|action| action.split_once(':').is_some_and(|(_, operation)| operation.starts_with(*verb)))
+        };
+        let action = verbs.iter().find_map(of).filter(|_| !kind.name().starts_with("kubernetes."))?;
+        let (service, operation) = action.split_once(':')?;
+        self.throttle.turn(service, operation).await;
+        Some(action)
     }
 }
 
@@ -165,8 +194,11 @@ impl Kind<Cloud> for Simulated {
     #[expect(clippy::disallowed_methods, reason = "this is AWS, which takes its time")]
     fn read<'a>(&'a self, cloud: &'a Cloud, which: Which<'a>) -> Boxed<'a, Result<Vec<Seen>, CallError>> {
         Box::pin(async move {
+            let operation = cloud.turn(self, &READS).await;
+            let began = Instant::now();
             tokio::time::sleep(LATENCY).await;
             let mut world = cloud.world();
+            operation.map(|operation| world.looks.entry(operation).or_default().push(began));
             *world.reads.entry(self.name()).or_default() += 1;
             let mine =
                 world.held.iter().filter(|((kind, id), held)| *kind == self.name() && which.covers(id, &held.tags));
@@ -190,7 +222,7 @@ impl Kind<Cloud> for Simulated {
                 world.ready.insert(creation.owner.address.to_string(), ready);
                 id
             };
-            Ok(cloud.change(self.name(), made).await)
+            Ok(cloud.change(self, made).await)
         })
     }
 
@@ -201,7 +233,7 @@ impl Kind<Cloud> for Simulated {
                     held.spec = step.wanted.clone();
                 }
             };
-            cloud.change(self.name(), set).await;
+            cloud.change(self, set).await;
             Ok(())
         })
     }
@@ -219,7 +251,7 @@ impl Kind<Cloud> for Simulated {
                     held.tags.extend(set.clone());
                 }
             };
-            cloud.change(self.name(), tag).await;
+            cloud.change(self, tag).await;
             Ok(())
         })
     }
@@ -234,7 +266,7 @@ impl Kind<Cloud> for Simulated {
 
     fn delete<'a>(&'a self, cloud: &'a Cloud, id: &'a Id) -> Boxed<'a, Result<(), CallError>> {
         Box::pin(async move {
-            cloud.change(self.name(), |world| world.held.remove(&(self.name(), id.clone()))).await;
+            cloud.change(self, |world| world.held.remove(&(self.name(), id.clone()))).await;
             Ok(())
         })
     }

@@ -16,10 +16,11 @@ use report::{Row, compare, table};
 type Measure = fn(&Bench<'_>) -> Result<Vec<Row>>;
 
 /// What is measured, by name, in this order.
-const GROUPS: [(&str, Measure); 6] = [
+const GROUPS: [(&str, Measure); 7] = [
     ("calls", measure::calls),
     ("plan", measure::plan),
     ("makespan", measure::makespan),
+    ("paced", measure::paced),
     ("scaled", measure::scaled),
     ("engine", measure::engine),
     ("start", measure::start),
@@ -27,7 +28,7 @@ const GROUPS: [(&str, Measure); 6] = [
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// calls, plan, makespan, scaled, engine or start; everything when absent
+    /// calls, plan, makespan, paced, scaled, engine or start; everything when absent
     name: Option<String>,
     /// How often what takes time is measured; the median counts
     #[arg(long, default_value_t = 5)]

@@ -3,11 +3,13 @@
 use crate::{
     error::Sent,
     fence::Fence,
+    http,
     kubernetes::{Clusters, Token},
     ledger::Ledger,
     shared::Shared,
+    throttle::Throttle,
 };
-use aws_config::{Region, SdkConfig};
+use aws_config::{Region, SdkConfig, stalled_stream_protection::StalledStreamProtectionConfig};
 use bedplate_model::{CallError, Id};
 use std::{
     collections::BTreeSet,
@@ -84,13 +86,24 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// Makes the clients. Nothing is sent.
+    /// Makes the clients. Nothing is sent. They keep to AWS's rates, unless an endpoint is given: what answers there is
+    /// not AWS, or says itself what it takes.
     pub fn new(config: &SdkConfig) -> Self {
+        let throttle = if config.endpoint_url().is_some() { Throttle::unlimited() } else { Throttle::published() };
+        Self::with_throttle(config, &throttle)
+    }
+
+    /// The same with these limits.
+    pub fn with_throttle(config: &SdkConfig, throttle: &Throttle) -> Self {
         let (ledger, fence) = (Ledger::default(), Fence::default());
+        let http = http::client(config, throttle, &fence, &ledger);
+        // A request that waits for its turn is not stalled.
+        let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
         macro_rules! client {
             ($service:ident $(, $region:expr)?) => {{
                 let builder = $service::config::Builder::from(config);
                 let builder = builder.interceptor(fence.clone()).interceptor(ledger.clone());
+                let builder = builder.http_client(http.clone()).stalled_stream_protection(stalled.clone());
                 $(let builder = builder.region(Region::new($region));)?
                 $service::Client::from_conf(builder.build())
             }};

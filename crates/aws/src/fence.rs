@@ -34,8 +34,21 @@ impl Fence {
 
     /// Whether a call may be sent now.
     pub(crate) fn lets_through(&self, operation: &str) -> bool {
-        READS.iter().any(|read| operation.starts_with(read)) || self.0.get().is_none_or(|allowed| allowed())
+        reads(operation) || self.0.get().is_none_or(|allowed| allowed())
     }
+
+    /// The same, with an error that says why not.
+    pub(crate) fn check(&self, operation: &str) -> Result<(), BoxError> {
+        match self.lets_through(operation) {
+            true => Ok(()),
+            false => Err("not sent: the lock on the state was lost, and another process may work on the stack".into()),
+        }
+    }
+}
+
+/// Whether an operation changes nothing.
+pub(crate) fn reads(operation: &str) -> bool {
+    READS.iter().any(|read| operation.starts_with(read))
 }
 
 impl fmt::Debug for Fence {
@@ -56,12 +69,7 @@ impl Intercept for Fence {
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        match config.load::<Metadata>() {
-            Some(metadata) if !self.lets_through(metadata.name()) => {
-                Err("not sent: the lock on the state was lost, and another process may work on the stack".into())
-            }
-            _ => Ok(()),
-        }
+        config.load::<Metadata>().map_or(Ok(()), |metadata| self.check(metadata.name()))
     }
 }
 

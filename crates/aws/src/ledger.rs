@@ -1,5 +1,6 @@
 //! The ledger: every request that was sent, by operation.
 
+use crate::http::Call;
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
@@ -7,7 +8,7 @@ use aws_smithy_runtime_api::{
             Intercept,
             context::{
                 AfterDeserializationInterceptorContextRef, BeforeSerializationInterceptorContextRef,
-                BeforeTransmitInterceptorContextRef, FinalizerInterceptorContextRef,
+                BeforeTransmitInterceptorContextMut, FinalizerInterceptorContextRef,
             },
             dyn_dispatch_hint,
         },
@@ -45,6 +46,8 @@ pub struct Entry {
     /// Seconds spent waiting for answers, the pauses before retries included. Calls that wait at the same time count
     /// each.
     pub waited: f64,
+    /// Seconds of them that requests were held back before they were sent, so as not to exceed AWS's rates.
+    pub held_back: f64,
 }
 
 /// The requests of one second.
@@ -84,18 +87,24 @@ impl Ledger {
     /// Counts a request that no SDK client sends: `kubernetes:ApplyNamespaces`.
     pub(crate) fn count(&self, operation: &str) {
         let (service, operation) = operation.split_once(':').unwrap_or((operation, ""));
-        self.sent(service, operation, false, Instant::now());
+        self.sent(service, operation, false, Duration::ZERO);
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sent(&self, service: &str, operation: &str, again: bool, now: Instant) {
+    /// Counts a request that is sent now and was held back before.
+    pub(crate) fn sent(&self, service: &str, operation: &str, again: bool, held: Duration) {
+        self.sent_at(service, operation, again, held, Instant::now());
+    }
+
+    fn sent_at(&self, service: &str, operation: &str, again: bool, held: Duration, now: Instant) {
         let mut book = self.book();
         let entry = book.entries.entry(format!("{service}:{operation}")).or_default();
         entry.calls += 1;
         entry.retries += u64::from(again);
+        entry.held_back += held.as_secs_f64();
         book.peaks.entry(service.to_owned()).or_default().add(now);
     }
 
@@ -133,17 +142,17 @@ impl Intercept for Ledger {
         Ok(())
     }
 
-    fn read_before_transmit(
+    // It is counted when it has had its turn.
+    fn modify_before_transmit(
         &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some((service, operation)) = name(config) else { return Ok(()) };
         let running = config.load::<Running>().map(|running| (running.began, running.sent));
-        let now = Instant::now();
-        let (began, sent) = running.unwrap_or((now, 0));
-        self.sent(&service, &operation, sent > 0, now);
+        let (began, sent) = running.unwrap_or((Instant::now(), 0));
+        context.request_mut().add_extension(Call { service, operation, again: sent > 0 });
         config.interceptor_state().store_put(Running { began, sent: sent + 1 });
         Ok(())
     }
@@ -204,11 +213,11 @@ mod tests {
     #[test]
     fn retries_are_calls_too() {
         let (ledger, now) = (Ledger::default(), Instant::now());
-        ledger.sent("ec2", "DescribeVpcs", false, now);
-        ledger.sent("ec2", "DescribeVpcs", true, now);
+        ledger.sent_at("ec2", "DescribeVpcs", false, Duration::ZERO, now);
+        ledger.sent_at("ec2", "DescribeVpcs", true, Duration::from_secs(2), now);
         ledger.answered("ec2", "DescribeVpcs", 100);
         ledger.ended("ec2", "DescribeVpcs", Duration::from_millis(500));
-        let entry = Entry { calls: 2, retries: 1, bytes: 100, waited: 0.5 };
+        let entry = Entry { calls: 2, retries: 1, bytes: 100, waited: 0.5, held_back: 2.0 };
         assert_eq!(ledger.entries(), BTreeMap::from([("ec2:DescribeVpcs".to_owned(), entry)]));
         assert_eq!(ledger.calls()["ec2:DescribeVpcs"], 2);
     }
@@ -217,7 +226,7 @@ mod tests {
     fn a_peak_is_what_fits_into_one_second() {
         let (ledger, start) = (Ledger::default(), Instant::now());
         for milliseconds in [0, 400, 900, 1000, 2500] {
-            ledger.sent("iam", "ListRoles", false, start + Duration::from_millis(milliseconds));
+            ledger.sent_at("iam", "ListRoles", false, Duration::ZERO, start + Duration::from_millis(milliseconds));
         }
         // The first is a second old when the fourth comes.
         assert_eq!(ledger.peaks(), BTreeMap::from([("iam".to_owned(), 3)]));

@@ -27,12 +27,14 @@ pub mod sns;
 mod clients;
 mod error;
 mod fence;
+mod http;
 mod kinds;
 mod ledger;
 mod once;
 mod shared;
 mod snapshots;
 mod state_object;
+mod throttle;
 mod values;
 
 pub use clients::Aws;
@@ -41,6 +43,7 @@ pub use kinds::KINDS;
 pub use ledger::{Entry as LedgerEntry, Ledger};
 pub use shared::Recorded;
 pub use state_object::StateObject;
+pub use throttle::{Limit, Rate, Throttle, limit};
 pub use values::{
     AllocationId, Arn, FlowLogId, InternetGatewayId, KeyId, NatGatewayId, Policy, PrefixListId, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcEndpointId, VpcId,

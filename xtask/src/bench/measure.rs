@@ -187,6 +187,32 @@ pub(crate) fn makespan(bench: &Bench<'_>) -> Result<Vec<Row>> {
             let figure = format!("changing calls to {service} in the busiest second, {count} stack(s) at once");
             rows.push(bench.row("makespan", figure, float(most)?, "", None));
         }
+        let figure = format!("calls that AWS would refuse, {count} stack(s) at once");
+        rows.push(bench.row("makespan", figure, float(&measured["refused"])?, "", Some(0.0)));
+    }
+    rows.push(row("bootstrap of 20 stacks at once, by one process", &many["makespan"], " s", None)?);
+    Ok(rows)
+}
+
+/// A real bootstrap at the pace that AWS allows, against a local cloud that refuses what comes faster.
+pub(crate) fn paced(bench: &Bench<'_>) -> Result<Vec<Row>> {
+    let built = bench.built("paced", "", &[])?;
+    let (config, state) = (built.config.to_string_lossy(), built.state.to_string_lossy());
+    let strict = Cloud::with(bench.workspace, bench.python, None, &["--throttle", "1"])?;
+    let paced = bench.measured(&["paced", &config, &state, &strict.endpoint])?;
+    let held = paced["held_back"].as_object().context("no held_back")?;
+    let mut rows = vec![
+        bench.row(
+            "paced",
+            "bootstrap at the pace that AWS allows, against the local cloud",
+            float(&paced["seconds"])?,
+            " s",
+            None,
+        ),
+        bench.row("paced", "calls of it that were sent again", float(&paced["retries"])?, "", Some(0.0)),
+    ];
+    for (operation, seconds) in held {
+        rows.push(bench.row("paced", format!("{operation} held back, all together"), float(seconds)?, " s", None));
     }
     Ok(rows)
 }
@@ -220,8 +246,14 @@ pub(crate) fn engine(bench: &Bench<'_>) -> Result<Vec<Row>> {
             " s",
             None,
         ));
-        rows.push(bench.row("engine", figure("saves of the state"), float(&measured["saves"])?, "", None));
-        rows.push(bench.row("engine", figure("bytes they wrote"), float(&measured["saved_bytes"])? / 1e6, " MB", None));
+        let slow = &measured["slow"];
+        let what = "apply in a cloud that takes 15 ms, six calls at once";
+        rows.push(bench.row("engine", figure(what), float(&slow["apply"])?, " s", None));
+        for (measured, of) in [(&measured, ""), (slow, ", slower cloud")] {
+            let (saves, bytes) = (float(&measured["saves"])?, float(&measured["saved_bytes"])? / 1e6);
+            rows.push(bench.row("engine", figure(&format!("saves of the state{of}")), saves, "", None));
+            rows.push(bench.row("engine", figure(&format!("bytes they wrote{of}")), bytes, " MB", None));
+        }
     }
     Ok(rows)
 }

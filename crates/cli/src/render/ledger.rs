@@ -15,8 +15,10 @@ pub(crate) fn show_ledger(printer: &Printer, ledger: &Ledger) {
     printer.note("  calls     bytes   waited");
     for (operation, entry) in entries {
         let again = if entry.retries > 0 { format!(", {} of them again", entry.retries) } else { String::new() };
-        let Entry { calls, bytes, waited, .. } = entry;
-        printer.note(&format!("  {calls:>5} {bytes:>9} {waited:>7.2}s {operation}{again}"));
+        let Entry { calls, bytes, waited, held_back, .. } = entry;
+        let held =
+            if held_back > 0.0 { format!(", {held_back:.1}s of it to keep to AWS's rates") } else { String::new() };
+        printer.note(&format!("  {calls:>5} {bytes:>9} {waited:>7.2}s {operation}{again}{held}"));
     }
 }
 
