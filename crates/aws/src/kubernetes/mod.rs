@@ -160,7 +160,7 @@ async fn take<T: Object>(cloud: &Aws, id: &Id, tags: &Tags) -> Result<(), CallEr
     let marks: BTreeMap<String, &String> =
         tags.iter().map(|(key, value)| (key.replacen(TAG, MARK, 1), value)).collect();
     let part = json!({"metadata": {"annotations": marks, "labels": {MANAGED_BY.0: MANAGED_BY.1}}});
-    match cloud.kubernetes.open(&cloud.eks, cluster).await? {
+    match cloud.kubernetes.open(cloud, cluster).await? {
         Some(connection) => connection.merge::<T>(namespace, name, &part).await,
         None => Err(no_cluster(&connection::operation::<T>(Call::Apply), cluster)),
     }
