@@ -3,12 +3,23 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
+/// What `--version` says; `-V` says its first line.
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("BEDPLATE_COMMIT"),
+    "\ntarget: ",
+    env!("BEDPLATE_TARGET"),
+    "\nrustc:  ",
+    env!("BEDPLATE_RUSTC"),
+);
+
 /// Provision an AWS platform from one file.
 ///
 /// Results go to stdout, everything else to stderr. Exit codes: 0 done or nothing to do; 1 error; 2 changes are pending
 /// (plan --detailed-exitcode, drift); 3 refused before anything was touched; 130 interrupted, state saved.
 #[derive(Debug, Parser)]
-#[command(name = "bedplate", version, propagate_version = true)]
+#[command(name = "bedplate", version, long_version = LONG_VERSION, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) globals: Globals,
@@ -25,6 +36,9 @@ pub(crate) struct Globals {
     /// The state: a file, or s3://bucket/key [default: state/<project_name>-<environment>.json beside the configuration].
     #[arg(long, global = true, env = "BEDPLATE_STATE", value_name = "PLACE")]
     pub(crate) state: Option<String>,
+    /// The environment, `production` or `development` [default: what the configuration says].
+    #[arg(long, global = true, env = "BEDPLATE_ENVIRONMENT", value_name = "NAME")]
+    pub(crate) environment: Option<String>,
     /// The AWS profile.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
@@ -90,6 +104,8 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Estimate what the configuration costs a month, against its budgets; asks nobody.
     Cost,
+    /// Say whether the running platform keeps its promises; exit with 1 when one is broken.
+    Verify,
     /// Show the outputs.
     Output(OutputArgs),
     /// Print a kubeconfig for the cluster, or merge it into the user's; tokens come from `bedplate token`.
@@ -103,6 +119,8 @@ pub(crate) enum Command {
     /// Look into the state, and set it right.
     #[command(subcommand)]
     State(StateCommand),
+    /// Print the manual page, or write those of all commands.
+    Man(ManArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -128,9 +146,6 @@ pub(crate) struct InitArgs {
     /// The monthly budget in US dollars.
     #[arg(long, value_name = "USD")]
     pub(crate) monthly_budget_limit: Option<String>,
-    /// `production` or `development` [default: production].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) environment: Option<String>,
 }
 
 impl InitArgs {
@@ -249,6 +264,14 @@ pub(crate) struct KubeconfigArgs {
     /// there stays, except comments.
     #[arg(long, conflicts_with = "out")]
     pub(crate) merge: bool,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Write the pages of all commands into this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `token`

@@ -7,7 +7,10 @@ use bedplate_aws::{Aws, KINDS, Recorded, StateObject, facts};
 use bedplate_engine::{Kinds, Recovered, foresee, owned, recover, survey};
 use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
-use bedplate_platform::{Facts, choices, config::Config};
+use bedplate_platform::{
+    Facts, choices,
+    config::{Config, Environment},
+};
 use bedplate_state::{
     Fallback, FileStore, FormatError, Holder, Lease, Lock, SharedStore, State, StoreError, parse, write,
 };
@@ -52,7 +55,7 @@ impl Local {
 
     /// The configuration, and the place of a state that was not read yet.
     pub(crate) async fn unread(globals: &Globals) -> Result<Self> {
-        let mut config = Config::load(&globals.config)?;
+        let mut config = load_config(globals)?;
         region_from_environment(globals, &mut config)?;
         let store = store(globals, &config).await?;
         let logs = log_place(globals, &config);
@@ -126,6 +129,19 @@ impl Local {
         }
         Ok(())
     }
+}
+
+/// The configuration, for the environment that is chosen.
+pub(crate) fn load_config(globals: &Globals) -> Result<Config> {
+    Ok(Config::load_for(&globals.config, environment(globals)?)?)
+}
+
+/// The environment that the options or the surroundings choose.
+pub(crate) fn environment(globals: &Globals) -> Result<Option<Environment>> {
+    let Some(name) = globals.environment.as_deref().filter(|name| !name.is_empty()) else { return Ok(None) };
+    let names = Environment::ALL.map(Environment::as_str).join(" or ");
+    let unknown = || Refused::new(format!("there is no environment `{name}`"), format!("--environment takes {names}"));
+    Environment::named(name).map(Some).ok_or_else(unknown)
 }
 
 /// The environment goes before the file, as everywhere with AWS; said aloud, because a platform in the wrong region is
@@ -293,8 +309,13 @@ impl Session {
 
     /// The same for the whole platform, with every tag asked of its own service: the index of all tags may be late.
     pub(crate) async fn audit(&self) -> Result<Plan> {
-        let observations = self.survey(&self.graph, None, Recorded::new(&self.state, false)).await?;
+        let observations = self.observe().await?;
         Ok(make(&self.graph, &self.state, &observations, &self.kinds, &Options::default())?)
+    }
+
+    /// What AWS shows of everything declared or recorded, with every tag asked of its own service.
+    pub(crate) async fn observe(&self) -> Result<Observations> {
+        self.survey(&self.graph, None, Recorded::new(&self.state, false)).await
     }
 
     /// Looks at everything declared or recorded, or at the targets.

@@ -5,6 +5,7 @@ use crate::{
     config::RedisVersion,
     cost::{Cost, Declared},
     network::Network,
+    promise::{Promise, at_least, on},
     secrets::Secrets,
     security::service_linked_role,
 };
@@ -14,7 +15,7 @@ use bedplate_aws::{
         ParameterGroup, ParameterGroupSpec, ReplicationGroup, ReplicationGroupSpec, SubnetGroup, SubnetGroupSpec,
     },
 };
-use bedplate_model::Input;
+use bedplate_model::{Input, Reconcile};
 use std::collections::BTreeMap;
 
 /// Declares the layer.
@@ -99,3 +100,16 @@ fn node_price(kind: &str) -> Option<f64> {
 
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "snapshots beyond the first, traffic between zones";
+
+/// What protects the cache.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("the cache is encrypted at rest", "cache", ReplicationGroup::KIND, |cache, _| {
+        on(cache, "at_rest_encryption")
+    }),
+    Promise::new("the cache takes TLS connections only", "cache", ReplicationGroup::KIND, |cache, _| {
+        on(cache, "transit_encryption")
+    }),
+    Promise::new("snapshots are kept as long as configured", "cache", ReplicationGroup::KIND, |cache, config| {
+        at_least(cache, "snapshot_retention_days", config.cache.snapshot_retention_days)
+    }),
+];

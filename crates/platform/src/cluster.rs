@@ -2,9 +2,10 @@
 
 use crate::{
     Facts, Layers,
-    config::CapacityType,
+    config::{CapacityType, Config},
     cost::{Cost, Declared},
     network::{self, Network},
+    promise::{Promise, given, on},
     security::{self, ClusterRoles},
     slug,
 };
@@ -14,8 +15,9 @@ use bedplate_aws::{
         AccessEntry, AccessEntrySpec, AccessScope, Addon, AddonSpec, Cluster, ClusterOutputs, ClusterSpec,
         FargateProfile, FargateProfileSpec, FargateSelector, NodeGroup, NodeGroupOutputs, NodeGroupSpec,
     },
+    logs::LogGroup,
 };
-use bedplate_model::{Draft, Input};
+use bedplate_model::{Draft, Input, Reconcile};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -287,3 +289,34 @@ fn machine_price(kind: &str) -> Option<f64> {
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "pods on Fargate, the load balancer's capacity units, logs, extended support (0.60 an \
                                        hour in place of 0.10)";
+
+/// What protects the cluster.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new(
+        "secrets in the cluster are encrypted with the key",
+        "cluster/cluster",
+        Cluster::KIND,
+        |cluster, _| given(cluster, "encryption_key"),
+    ),
+    Promise::new("the cluster's API answers inside the VPC", "cluster/cluster", Cluster::KIND, |cluster, _| {
+        on(cluster, "endpoint_private")
+    }),
+    Promise::new(
+        "outside the VPC it answers only whom the configuration names",
+        "cluster/cluster",
+        Cluster::KIND,
+        |cluster, config| {
+            let named = json!(config.cluster.public_access_cidrs);
+            Some(!on(cluster, "endpoint_public")? || *cluster.get("public_access_cidrs")? == named)
+        },
+    ),
+    Promise::new("the control plane is logged", "cluster/cluster", Cluster::KIND, |cluster, config| {
+        let logs = cluster.get("logs")?.as_array()?;
+        Some(config.cluster.log_types.iter().all(|log| logs.contains(&json!(log.as_str()))))
+    }),
+    Promise::new("its logs are encrypted", "cluster", LogGroup::KIND, |group, _| given(group, "kms_key")),
+    Promise::new("the cluster cannot be deleted by mistake", "cluster/cluster", Cluster::KIND, |cluster, _| {
+        on(cluster, "deletion_protection")
+    })
+    .where_set(Config::cluster_deletion_protection),
+];

@@ -1,13 +1,17 @@
 //! Costs: the topic for alerts, budgets, and the search for costs out of the ordinary.
 
-use crate::{Layers, config::Amount};
+use crate::{
+    Layers,
+    config::Amount,
+    promise::{Promise, given},
+};
 use bedplate_aws::{
     Arn,
     budgets::{Budget, BudgetNotification, BudgetSpec},
     ce::{AnomalyMonitor, AnomalyMonitorSpec, AnomalySubscription, AnomalySubscriptionSpec},
     sns::{Subscription, SubscriptionSpec, Topic, TopicSpec},
 };
-use bedplate_model::{Input, Json};
+use bedplate_model::{Input, Json, Reconcile};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,3 +151,7 @@ fn anomalies(layers: &mut Layers<'_>, topic: &Input<Arn>) {
 
 /// Budgets without actions and anomaly detection cost nothing ("AWS Cost Management pricing").
 pub(crate) const COSTS_ON_TOP: &str = "mails beyond the first 1,000, requests to Cost Explorer (0.01 each)";
+
+/// What protects the alerts.
+pub(crate) const PROMISES: &[Promise] =
+    &[Promise::new("alerts are encrypted", "costs", Topic::KIND, |topic, _| given(topic, "kms_key"))];

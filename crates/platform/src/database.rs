@@ -2,20 +2,22 @@
 
 use crate::{
     Layers,
-    config::Insights,
+    config::{Config, Insights},
     cost::{Cost, Declared},
     network::Network,
+    promise::{Promise, at_least, given, on},
     security::{self, service_linked_role},
 };
 use bedplate_aws::{
     Arn,
+    logs::LogGroup,
     rds::{
         Cluster, ClusterOutputs, ClusterParameterGroup, ClusterSpec, Instance, InstanceSpec, ParameterGroup,
         ParameterGroupSpec, SubnetGroup, SubnetGroupSpec,
     },
     scaling::{Policy, PolicySpec, Target, TargetSpec},
 };
-use bedplate_model::{Draft, Input};
+use bedplate_model::{Draft, Input, Reconcile};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ENGINE: &str = "aurora-postgresql";
@@ -239,3 +241,28 @@ fn cores(class: &str) -> Option<u32> {
 
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "storage, requests to it, backups beyond the database's size, logs and enhanced monitoring, readers that scaling adds";
+
+/// What protects the database.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("the database is encrypted at rest", "database", Cluster::KIND, |cluster, _| {
+        on(cluster, "storage_encrypted")
+    }),
+    Promise::new("the database takes TLS connections only", "database", ClusterParameterGroup::KIND, |group, _| {
+        Some(group.get("parameters")?.get("rds.force_ssl").is_some_and(|value| value == "1"))
+    })
+    .where_set(|config| config.database.force_tls),
+    Promise::new("no instance has a public address", "database", Instance::KIND, |instance, _| {
+        on(instance, "publicly_accessible").map(|public| !public)
+    }),
+    Promise::new("backups are kept as long as configured", "database", Cluster::KIND, |cluster, config| {
+        at_least(cluster, "backup_retention_days", config.database.backup_retention_days)
+    }),
+    Promise::new("its password is RDS's own secret, under the key", "database", Cluster::KIND, |cluster, _| {
+        given(cluster, "secret_key")
+    }),
+    Promise::new("its logs are encrypted", "database", LogGroup::KIND, |group, _| given(group, "kms_key")),
+    Promise::new("the database cannot be deleted by mistake", "database", Cluster::KIND, |cluster, _| {
+        on(cluster, "deletion_protection")
+    })
+    .where_set(Config::database_deletion_protection),
+];

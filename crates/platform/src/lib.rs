@@ -6,6 +6,7 @@
 pub mod choices;
 pub mod config;
 pub mod cost;
+pub mod promise;
 
 mod cache;
 mod cluster;

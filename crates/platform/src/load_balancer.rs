@@ -2,9 +2,11 @@
 
 use crate::{
     Layers,
+    config::Config,
     cost::{Cost, Declared},
     monitoring,
     network::Network,
+    promise::{Promise, given, on},
     security, storage,
 };
 use bedplate_aws::{
@@ -17,7 +19,7 @@ use bedplate_aws::{
     },
     s3::BucketOutputs,
 };
-use bedplate_model::{Draft, Input};
+use bedplate_model::{Draft, Input, Reconcile};
 
 const HTTPS: &str = "cluster/listener/https";
 
@@ -148,3 +150,35 @@ pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
     let addresses = balancers * u32::from(declared.config.network.zones);
     vec![Cost::hourly("load balancer", balancers, 0.0225), Cost::hourly("its public IPv4 addresses", addresses, 0.005)]
 }
+
+/// What protects the load balancer.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new(
+        "requests with invalid headers are dropped",
+        "cluster/load-balancer",
+        LoadBalancer::KIND,
+        |balancer, _| on(balancer, "drop_invalid_headers"),
+    ),
+    Promise::new(
+        "requests to the load balancer are logged",
+        "cluster/load-balancer",
+        LoadBalancer::KIND,
+        |balancer, _| given(balancer, "log_bucket"),
+    )
+    .where_set(|config| config.cluster.load_balancer.access_logs),
+    Promise::new(
+        "the load balancer cannot be deleted by mistake",
+        "cluster/load-balancer",
+        LoadBalancer::KIND,
+        |balancer, _| on(balancer, "deletion_protection"),
+    )
+    .where_set(Config::cluster_deletion_protection),
+    Promise::new("clients are sent to HTTPS", "cluster/listener/http", Listener::KIND, |listener, _| {
+        Some(listener.get("action")?.get("redirect")?.get("protocol")? == "HTTPS")
+    })
+    .where_set(|config| config.cluster.load_balancer.certificate_arn.is_some()),
+    Promise::new("HTTPS uses the configured TLS policy", HTTPS, Listener::KIND, |listener, config| {
+        Some(listener.get("ssl_policy")?.as_str()? == config.cluster.load_balancer.ssl_policy.as_str())
+    })
+    .where_set(|config| config.cluster.load_balancer.certificate_arn.is_some()),
+];

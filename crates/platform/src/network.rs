@@ -5,6 +5,7 @@ use crate::{
     Layers,
     config::NatGateways,
     cost::{Cost, Declared},
+    promise::{Promise, given},
     security,
 };
 use bedplate_aws::{
@@ -15,8 +16,9 @@ use bedplate_aws::{
         RouteTarget, SecurityGroup, SecurityGroupRule, SecurityGroupRuleSpec, SecurityGroupSpec, Subnet, SubnetSpec,
         Vpc, VpcEndpoint, VpcEndpointSpec, VpcSpec,
     },
+    logs::LogGroup,
 };
-use bedplate_model::Input;
+use bedplate_model::{Input, Reconcile};
 use ipnet::Ipv4Net;
 use std::collections::BTreeSet;
 
@@ -351,3 +353,25 @@ pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
 
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "traffic through NAT gateways and endpoints and between zones, flow logs";
+
+/// What protects the network.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("the VPC's traffic is logged", "network", FlowLog::KIND, |log, _| {
+        Some(log.get("traffic")?.as_str()? == "ALL")
+    }),
+    Promise::new("the flow logs are encrypted", "network/log-group", LogGroup::KIND, |group, _| {
+        given(group, "kms_key")
+    }),
+    Promise::new(
+        "the VPC's default group lets nothing in or out",
+        "network",
+        DefaultSecurityGroup::KIND,
+        |group, _| Some(group.get("rules")?.as_array()?.is_empty()),
+    ),
+    Promise::new(
+        "the data subnets have no way to the internet",
+        "network/route-table/data",
+        RouteTable::KIND,
+        |table, _| Some(table.get("routes")?.as_object()?.is_empty()),
+    ),
+];

@@ -4,12 +4,13 @@
 use crate::{
     Layers,
     cost::{Cost, Declared},
+    promise::{Promise, given},
 };
 use bedplate_aws::{
     Arn,
     secrets::{InitialValue, RandomText, Secret, SecretOutputs, SecretSpec},
 };
-use bedplate_model::{Draft, Input};
+use bedplate_model::{Draft, Input, Reconcile};
 use std::collections::BTreeMap;
 
 /// The secrets.
@@ -70,3 +71,9 @@ pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
 
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "requests";
+
+/// What protects the secrets.
+pub(crate) const PROMISES: &[Promise] =
+    &[Promise::new("secrets are encrypted with the key", "secrets", Secret::KIND, |secret, _| {
+        given(secret, "kms_key")
+    })];

@@ -3,6 +3,7 @@
 use crate::{
     Layers,
     cost::{Cost, Declared},
+    promise::{Promise, given, on},
 };
 use bedplate_aws::{
     Arn,
@@ -10,7 +11,7 @@ use bedplate_aws::{
     iam::{OidcProvider, OidcProviderSpec, Role, RoleSpec, ServiceLinkedRole, ServiceLinkedRoleSpec},
     kms::{Alias, AliasSpec, Key, KeyOutputs, KeySpec},
 };
-use bedplate_model::{Draft, Input, Json};
+use bedplate_model::{Draft, Input, Json, Reconcile};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -298,3 +299,9 @@ pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
 
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "requests to the key, older key material after rotations";
+
+/// What protects the key.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("the key rotates by itself", "security/key", Key::KIND, |key, _| given(key, "rotation_days")),
+    Promise::new("the key can be used", "security/key", Key::KIND, |key, _| on(key, "enabled")),
+];

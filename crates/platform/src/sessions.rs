@@ -2,7 +2,9 @@
 
 use crate::{
     Layers,
+    config::Config,
     cost::{Cost, Declared},
+    promise::{Promise, given, on},
     security::service_linked_role,
 };
 use bedplate_aws::{
@@ -10,7 +12,7 @@ use bedplate_aws::{
     dynamodb::{AttributeKind, CapacityRange, KeyAttribute, Table, TableOutputs, TableSpec},
     scaling::{Policy, PolicySpec, Target, TargetSpec},
 };
-use bedplate_model::{Draft, Input};
+use bedplate_model::{Draft, Input, Reconcile};
 
 /// Scales the capacity.
 const SCALER: &str = "dynamodb.application-autoscaling";
@@ -99,3 +101,18 @@ pub(crate) fn costs(declared: &Declared<'_>) -> Vec<Cost> {
 
 /// What comes on top.
 pub(crate) const COSTS_ON_TOP: &str = "storage, recovery, reading the stream, capacity that scaling adds";
+
+/// What protects the sessions.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("the sessions are encrypted with the key", "sessions/table", Table::KIND, |table, _| {
+        given(table, "kms_key")
+    }),
+    Promise::new("the sessions can be restored to any second", "sessions/table", Table::KIND, |table, _| {
+        given(table, "recovery_days")
+    })
+    .where_set(|config| config.sessions.point_in_time_recovery),
+    Promise::new("the table cannot be deleted by mistake", "sessions/table", Table::KIND, |table, _| {
+        on(table, "deletion_protection")
+    })
+    .where_set(Config::sessions_deletion_protection),
+];

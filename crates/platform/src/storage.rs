@@ -1,11 +1,15 @@
 //! The buckets: the data lake, and the one that its access logs and the load balancer's go to.
 
-use crate::{Layers, config::Storage};
+use crate::{
+    Layers,
+    config::Storage,
+    promise::{Promise, given, on},
+};
 use bedplate_aws::{
     Arn,
     s3::{Bucket, BucketOutputs, BucketSpec, LifecycleRule, TieringRule},
 };
-use bedplate_model::{Draft, Input, Json};
+use bedplate_model::{Draft, Input, Json, Reconcile};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -191,3 +195,22 @@ fn logs_policy(layers: &Layers<'_>) -> Json {
 
 /// What it costs is what is stored ("Amazon S3 pricing").
 pub(crate) const COSTS_ON_TOP: &str = "storage (0.023 per GB), requests, what is read back from cold classes";
+
+/// What protects the buckets.
+pub(crate) const PROMISES: &[Promise] = &[
+    Promise::new("no bucket can be made public", "storage", Bucket::KIND, |bucket, _| {
+        on(bucket, "public_access_blocked")
+    }),
+    Promise::new("nobody reads or writes without TLS", "storage", Bucket::KIND, |bucket, _| {
+        Some(bucket.get("policy")?.to_string().contains("aws:SecureTransport"))
+    }),
+    Promise::new("objects belong to the bucket's owner", "storage", Bucket::KIND, |bucket, _| {
+        Some(bucket.get("object_ownership")?.as_str()? == "BucketOwnerEnforced")
+    }),
+    Promise::new("the data lake is encrypted with the key", "storage/data-lake", Bucket::KIND, |bucket, _| {
+        given(bucket, "kms_key")
+    }),
+    Promise::new("the data lake keeps what is overwritten", "storage/data-lake", Bucket::KIND, |bucket, _| {
+        on(bucket, "versioning")
+    }),
+];

@@ -23,7 +23,7 @@ pub(crate) fn config(more: &str) -> Config {
     Config::parse(&format!("{REFERENCE}{more}"), "platform.toml").unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn facts(zones: usize) -> Facts {
+pub(crate) fn facts(zones: usize) -> Facts {
     let versions = [("coredns", "v1.13.1-eksbuild.1"), ("vpc-cni", "v1.20.4-eksbuild.1")];
     Facts {
         partition: "aws".to_owned(),

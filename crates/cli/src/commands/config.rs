@@ -25,16 +25,22 @@ enum Origin {
 }
 
 pub(crate) fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
-    let file = Config::load(&globals.config)?;
+    let file = session::load_config(globals)?;
     let mut config = file.clone();
     session::region_from_environment(globals, &mut config)?;
-    let lines = Config::lines(&fs_err::read_to_string(&globals.config)?);
+    let chosen = session::environment(globals)?;
+    let lines = Config::lines(&fs_err::read_to_string(&globals.config)?, chosen);
     let mut settings = Vec::new();
     let whole = serde_json::to_value(&config).context("cannot show the configuration")?;
     collect(&whole, "", &lines, &mut settings);
     if config.region != file.region {
         for setting in settings.iter_mut().filter(|setting| setting.path == "region") {
             setting.origin = Origin::Environment("AWS_REGION");
+        }
+    }
+    if chosen.is_some() {
+        for setting in settings.iter_mut().filter(|setting| setting.path == "environment") {
+            setting.origin = Origin::Environment("--environment or BEDPLATE_ENVIRONMENT");
         }
     }
     let name = globals.config.display().to_string();

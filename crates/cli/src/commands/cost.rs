@@ -24,7 +24,7 @@ impl Budget {
 }
 
 pub(crate) fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
-    let mut config = Config::load(&globals.config)?;
+    let mut config = session::load_config(globals)?;
     session::region_from_environment(globals, &mut config)?;
     let estimate = estimate(&config)?;
     let whole = Budget {

@@ -54,7 +54,7 @@ pub(crate) async fn run(globals: &Globals, args: &InitArgs, printer: &Printer) -
     for (key, answer) in &answers {
         _ = writeln!(text, "{}", described(key, answer)?);
     }
-    _ = writeln!(text, "{}", described("environment", args.environment.as_deref().unwrap_or("production"))?);
+    _ = writeln!(text, "{}", described("environment", globals.environment.as_deref().unwrap_or("production"))?);
     text.push_str(&defaults());
     // Refuses what would be refused later, with the file's own messages.
     Config::parse(&text, &path.display().to_string())?;

@@ -12,12 +12,14 @@ mod graph;
 mod import;
 mod init;
 mod kubeconfig;
+mod man;
 mod output;
 mod plan;
 mod preflight;
 mod report;
 mod state;
 mod token;
+mod verify;
 
 use crate::{
     args::{Cli, Command},
@@ -41,6 +43,8 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
         Command::Destroy(args) => destroy::run(globals, args, printer).await,
         Command::Import(args) => import::run(globals, args, printer).await,
         Command::Cost => cost::run(globals, printer),
+        Command::Verify => verify::run(globals, printer).await,
+        Command::Man(args) => man::run(args, printer),
         Command::Output(args) => output::run(globals, args, printer).await,
         Command::Kubeconfig(args) => kubeconfig::run(globals, args, printer).await,
         Command::Token(args) => token::run(globals, args, printer).await,

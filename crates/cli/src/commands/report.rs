@@ -11,12 +11,11 @@ use crate::{
     session,
 };
 use anyhow::Result;
-use bedplate_platform::config::Config;
 
 pub(crate) fn run(globals: &Globals, args: &ReportArgs, printer: &Printer) -> Result<Exit> {
     let path = match &args.file {
         Some(path) => path.clone(),
-        None => newest(&session::log_place(globals, &Config::load(&globals.config)?))?
+        None => newest(&session::log_place(globals, &session::load_config(globals)?))?
             .ok_or_else(|| Refused::new("no run has been logged yet", "run `bedplate bootstrap`, or name a log"))?,
     };
     let timeline = Timeline::new(&read(&path)?)?;

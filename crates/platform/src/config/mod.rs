@@ -10,6 +10,7 @@ mod cidr;
 mod cluster;
 mod costs;
 mod database;
+mod environments;
 mod error;
 mod monitoring;
 mod network;
@@ -130,6 +131,14 @@ pub enum Environment {
 }
 
 impl Environment {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Production, Self::Development];
+
+    /// The environment of a name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|environment| environment.as_str() == name)
+    }
+
     /// The name in the file, in the stack's name and in the `Environment` tag.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -152,7 +161,16 @@ impl Config {
     ///
     /// The file is missing, unreadable or not UTF-8, or it has [problems](ConfigError::problems).
     pub fn load(path: impl AsRef<Path>) -> Result<Self, ConfigError> {
-        parse::load(path.as_ref())
+        Self::load_for(path, None)
+    }
+
+    /// The same for an environment that is chosen elsewhere than in the file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn load_for(path: impl AsRef<Path>, environment: Option<Environment>) -> Result<Self, ConfigError> {
+        parse::load(path.as_ref(), environment)
     }
 
     /// Checks a configuration that is already in memory; `file_name` is what messages call it.
@@ -162,12 +180,22 @@ impl Config {
     /// The text has [problems](ConfigError::problems): all of them are in the error, unless it is not TOML, in which
     /// case only the first syntax error is.
     pub fn parse(text: &str, file_name: &str) -> Result<Self, ConfigError> {
-        parse::parse(text, file_name)
+        Self::parse_for(text, file_name, None)
     }
 
-    /// The line, from 1, of every setting that a valid file sets, by its dotted path: `cluster.node_group.max`.
-    pub fn lines(text: &str) -> BTreeMap<String, usize> {
-        origin::lines(text)
+    /// The same for an environment that is chosen elsewhere than in the text.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::parse`].
+    pub fn parse_for(text: &str, file_name: &str, environment: Option<Environment>) -> Result<Self, ConfigError> {
+        parse::parse(text, file_name, environment)
+    }
+
+    /// The line, from 1, of every setting that a valid file sets and that is in force, by its dotted path:
+    /// `cluster.node_group.max`.
+    pub fn lines(text: &str, environment: Option<Environment>) -> BTreeMap<String, usize> {
+        origin::lines(text, environment)
     }
 
     /// The name of the stack, under which the state is kept: `fintechglobal-production`.

@@ -9,20 +9,21 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Fault, Finding, KeyPath, Problem};
-use super::{Config, check, schema};
+use super::{Config, Environment, check, environments, schema};
 
-pub(super) fn load(path: &Path) -> Result<Config, ConfigError> {
+pub(super) fn load(path: &Path, environment: Option<Environment>) -> Result<Config, ConfigError> {
     let text = fs_err::read_to_string(path).map_err(|error| ConfigError::io(path, error))?;
-    parse(&text, &path.display().to_string())
+    parse(&text, &path.display().to_string(), environment)
 }
 
-pub(super) fn parse(text: &str, file: &str) -> Result<Config, ConfigError> {
-    let (table, errors) = DeTable::parse_recoverable(text);
+pub(super) fn parse(text: &str, file: &str, environment: Option<Environment>) -> Result<Config, ConfigError> {
+    let (mut table, errors) = DeTable::parse_recoverable(text);
     // The first only: those after it mostly follow from it, as when a list is not closed.
     if let Some(first) = errors.first() {
         return Err(ConfigError::invalid(file, text, vec![syntax_problem(first)]));
     }
-    let mut problems = check::check(text, table.get_ref());
+    let mut problems = environments::overlay(table.get_mut(), environment);
+    problems.extend(check::check(text, table.get_ref()));
 
     // What is wrong is replaced by something right, so that the rules between settings can speak about the rest.
     let broken: Vec<KeyPath> = problems.iter().map(|problem| problem.path.clone()).collect();

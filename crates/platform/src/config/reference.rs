@@ -13,6 +13,13 @@ Everything that `platform.toml` can say. What is not marked as required has a de
 a table that is not on this page is refused, and so is a value outside its range.
 
 This page and [platform.schema.json](platform.schema.json), for editors, are made from the code by `cargo xtask docs`.
+
+**Several environments in one file.** `[environments.production]` and `[environments.development]` hold what is different there,
+in the same words: `[environments.development.network]` has settings of `[network]`. Tables are merged; a value or a list takes
+the place of the one for all. `environment` says which is in force, and `--environment` or `BEDPLATE_ENVIRONMENT` go before
+it. Each environment is a stack of its own, `<project_name>-<environment>`, with a state of its own; since names follow from
+`project_name`, give each its own `account_id` or its own `project_name`. `bedplate config` shows what is in force, and where
+each value stands.
 ";
 
 /// The page, in Markdown.

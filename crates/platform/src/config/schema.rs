@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::Config;
+use super::{Config, environments};
 
 /// One setting, as the reference page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,26 @@ pub struct Setting {
 
 /// The JSON schema (draft 2020-12) of the configuration file, for editors that check TOML.
 pub fn json_schema() -> Value {
-    root().clone()
+    let mut schema = root().clone();
+    let mut different = schema.clone();
+    if let Value::Object(different) = &mut different {
+        for key in ["$schema", "title", "description", "required"] {
+            different.remove(key);
+        }
+        if let Some(Value::Object(properties)) = different.get_mut("properties") {
+            properties.remove("environment");
+        }
+    }
+    let one = json!({"$ref": "#/$defs/different"});
+    schema["properties"][environments::KEY] = json!({
+        "type": "object",
+        "description": "What is different in one environment: tables are merged, anything else takes the place of the value \
+                        for all. Chosen by `environment`, or by --environment and BEDPLATE_ENVIRONMENT.",
+        "properties": {"production": one, "development": one},
+        "additionalProperties": false,
+    });
+    schema["$defs"] = json!({"different": different});
+    schema
 }
 
 /// Every setting: those at the top of the file first, then table by table, in alphabetical order.
