@@ -209,7 +209,7 @@ fn the_schema_says_nothing_that_the_check_does_not_hold() {
         "uniqueItems",
         "maxProperties",
     ];
-    walk(&json_schema(), &mut |schema| {
+    walk(super::schema::root(), &mut |schema| {
         for key in schema.as_object().into_iter().flatten().map(|(key, _)| key.as_str()) {
             assert!(known.contains(&key), "{key} in {schema:#}");
         }
@@ -222,6 +222,22 @@ fn the_schema_says_nothing_that_the_check_does_not_hold() {
             assert_eq!(schema["additionalProperties"], false, "a table takes any key: {schema:#}");
         }
     });
+}
+
+/// What is published beside it: the same settings, each optional, for each environment.
+#[test]
+fn the_published_schema_has_the_settings_for_every_environment_too() {
+    let published = json_schema();
+    let settings = |schema: &Value| schema["properties"].as_object().unwrap().clone();
+    let (mut all, mut different) = (settings(super::schema::root()), settings(&published["$defs"]["different"]));
+    assert!(all.remove("environment").is_some());
+    assert_eq!(all, different);
+    assert_eq!(different.remove("environments"), None);
+    assert_eq!(published["$defs"]["different"].get("required"), None);
+    for environment in super::Environment::ALL {
+        let place = &published["properties"]["environments"]["properties"][environment.as_str()];
+        assert_eq!(place, &serde_json::json!({"$ref": "#/$defs/different"}));
+    }
 }
 
 /// Reads a text and, if it is refused, shows why in every way.
