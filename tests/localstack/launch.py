@@ -3,7 +3,7 @@
 Keeps three promises that LocalStack itself does not: it talks and listens to this machine only, it does not outlive
 start.py, and it runs on Python 3.11 and 3.12 too.
 
-And it corrects what LocalStack gets wrong about VPC endpoints, as far as the suite needs it (CORRECTIONS): nothing is ever
+And it corrects what LocalStack gets wrong about VPC endpoints and dashboards, as far as the suite needs it (CORRECTIONS): nothing is ever
 changed in the engine for LocalStack's sake.
 """
 
@@ -211,9 +211,26 @@ def change_all_of_an_endpoint(provider):
     provider.Ec2Provider.modify_vpc_endpoint = modify_all
 
 
+def miss_dashboards_as_aws_does(provider):
+    """API_GetDashboard (AmazonCloudWatch/latest/APIReference), Errors: "ResourceNotFound - The specified dashboard does not
+    exist." LocalStack answers InvalidParameterValue."""
+    from localstack.aws.api.cloudwatch import DashboardNotFoundError
+
+    look = provider.CloudwatchProvider.get_dashboard
+
+    @functools.wraps(look)
+    def get(self, context, dashboard_name, **request):
+        if dashboard_name not in self.get_store(context.account_id, context.region).dashboards:
+            raise DashboardNotFoundError(f"Dashboard {dashboard_name} does not exist")
+        return look(self, context=context, dashboard_name=dashboard_name, **request)
+
+    provider.CloudwatchProvider.get_dashboard = get
+
+
 CORRECTIONS = {
     "moto.ec2.models.vpcs": (filter_endpoints_by_id, keep_private_dns_off_gateways),
     "localstack.services.ec2.provider": (change_all_of_an_endpoint,),
+    "localstack.services.cloudwatch.provider_v2": (miss_dashboards_as_aws_does,),
 }
 
 
