@@ -60,6 +60,10 @@ fn outputs_are_what_aws_says() {
         assert_eq!(listed, ids, "{name}");
     }
 
+    let file = project.run(&["kubeconfig"]).ok().json();
+    assert_eq!(serde_json::from_str::<Value>(all.text("kubeconfig")).expect("a document"), file);
+    assert_eq!(project.run(&["output", "kubeconfig", "--raw"]).ok().json(), file);
+
     let text = project.run(&["output"]).ok().stdout;
     for name in all.as_object().unwrap().keys() {
         assert!(text.contains(name.as_str()), "{name}: {text}");

@@ -1,6 +1,6 @@
 //! What most commands begin with: the configuration, the state, the account, the declared platform.
 
-use crate::{args::Globals, exit::Refused, render::Printer};
+use crate::{args::Globals, commands::kubeconfig, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use bedplate_aws::{Aws, KINDS, Recorded, StateObject, facts};
@@ -339,7 +339,11 @@ impl Session {
 pub(crate) fn outputs(graph: &Graph, state: &State) -> Json {
     let lookup = |address: &Address, field: &str| state.output(address, field).cloned();
     let resolved = graph.outputs().iter().map(|(name, value)| (name.clone(), bedplate_model::resolve(value, &lookup)));
-    resolved.filter(|(_, value)| bedplate_model::is_known(value)).collect()
+    let mut outputs: Json = resolved.filter(|(_, value)| bedplate_model::is_known(value)).collect();
+    if let Some(text) = kubeconfig::text(&outputs, &state.region) {
+        outputs["kubeconfig"] = Json::String(text);
+    }
+    outputs
 }
 
 /// The addresses that the `--target`s name: resources, or all below a layer or folder.

@@ -166,7 +166,11 @@ async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Res
 /// Prints the stack's outputs, one a line.
 pub(crate) fn show_outputs(printer: &Printer, outputs: &Json) {
     for (name, value) in outputs.as_object().into_iter().flatten() {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = match value.as_str() {
+            Some(text) if text.contains('\n') => format!("(a whole file: `bedplate output {name}`)"),
+            Some(text) => text.to_owned(),
+            None => value.to_string(),
+        };
         printer.result(&format!("{name} = {text}"));
     }
 }

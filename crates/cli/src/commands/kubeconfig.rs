@@ -18,17 +18,8 @@ use std::{
 pub(crate) async fn run(globals: &Globals, args: &KubeconfigArgs, printer: &Printer) -> Result<Exit> {
     let config = Local::open(globals).await?.config;
     let outputs = output::known(globals).await?;
-    let text = |name: &str| {
-        let missing = || Refused::new(format!("the cluster has no {name} yet"), "run `bedplate bootstrap`");
-        outputs.get(name).and_then(Json::as_str).map(str::to_owned).ok_or_else(missing)
-    };
-    let cluster = Cluster {
-        name: text("cluster_name")?,
-        endpoint: text("cluster_endpoint")?,
-        authority: text("cluster_certificate_authority")?,
-        region: config.region.to_string(),
-        profile: globals.profile.clone(),
-    };
+    let missing = || Refused::new("there is no cluster to reach yet", "run `bedplate bootstrap`");
+    let cluster = Cluster::of(&outputs, &config.region.to_string(), globals.profile.clone()).ok_or_else(missing)?;
     match (&args.out, args.merge) {
         (None, false) => printer.document(&cluster.kubeconfig()),
         (Some(path), _) => {
@@ -48,6 +39,11 @@ pub(crate) async fn run(globals: &Globals, args: &KubeconfigArgs, printer: &Prin
     Ok(Exit::Done)
 }
 
+/// The output of that name: a whole kubeconfig as a text; `None` as long as there is no cluster. There is no secret in it.
+pub(crate) fn text(outputs: &Json, region: &str) -> Option<String> {
+    Some(format!("{:#}", Cluster::of(outputs, region, None)?.kubeconfig()))
+}
+
 struct Cluster {
     name: String,
     endpoint: String,
@@ -57,6 +53,17 @@ struct Cluster {
 }
 
 impl Cluster {
+    fn of(outputs: &Json, region: &str, profile: Option<String>) -> Option<Self> {
+        let text = |name: &str| outputs.get(name).and_then(Json::as_str).map(str::to_owned);
+        Some(Self {
+            name: text("cluster_name")?,
+            endpoint: text("cluster_endpoint")?,
+            authority: text("cluster_certificate_authority")?,
+            region: region.to_owned(),
+            profile,
+        })
+    }
+
     /// JSON is YAML, so kubectl reads it as it is.
     fn kubeconfig(&self) -> Json {
         let Self { name, endpoint, authority, region, profile } = self;

@@ -11,7 +11,7 @@ mod drift;
 mod graph;
 mod import;
 mod init;
-mod kubeconfig;
+pub(crate) mod kubeconfig;
 mod man;
 mod output;
 mod plan;
