@@ -27,7 +27,7 @@ mod suggest;
 mod tags;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use schemars::JsonSchema;
@@ -116,6 +116,10 @@ pub struct Config {
     /// Policies for the accounts of an AWS organization. Only its management account can have them.
     #[serde(default)]
     pub organization: Organization,
+    /// What the file itself says, by dotted path: `cluster.node_group.max`. The rest has its default.
+    #[serde(skip)]
+    #[schemars(skip)]
+    written: BTreeSet<String>,
 }
 
 /// What the platform is for.
@@ -304,6 +308,19 @@ impl Config {
                  a certificate in Certificate Manager and set cluster.load_balancer.certificate_arn"
                     .to_owned(),
             );
+        }
+        for (table, enabled) in
+            [("organization", self.organization.enabled), ("costs.report", self.costs.report.enabled)]
+        {
+            let switch = format!("{table}.enabled");
+            let mut idle = self.written.iter().filter(|setting| setting.starts_with(&format!("{table}.")));
+            // Who writes `enabled = false` knows.
+            if let Some(setting) = idle.next()
+                && !enabled
+                && !self.written.contains(&switch)
+            {
+                warnings.push(format!("{setting} has no effect: it is part of what is off unless {switch} is true"));
+            }
         }
         warnings
     }

@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Fault, Finding, KeyPath, Problem};
-use super::{Config, Environment, check, environments, schema};
+use super::{Config, Environment, check, environments, origin, schema};
 
 pub(super) fn load(path: &Path, environment: Option<Environment>) -> Result<Config, ConfigError> {
     let text = fs_err::read_to_string(path).map_err(|error| ConfigError::io(path, error))?;
@@ -31,7 +31,8 @@ pub(super) fn parse(text: &str, file: &str, environment: Option<Environment>) ->
     let mut mended = table.clone();
     mend(mended.get_mut(), &broken, &minimal);
     match Config::deserialize(toml::Deserializer::from(mended)) {
-        Ok(config) => {
+        Ok(mut config) => {
+            config.written = origin::lines(text).into_keys().collect();
             let findings = config.findings().into_iter();
             let sure = findings.filter(|finding| !finding.keys.iter().any(|key| touches(&broken, key)));
             problems.extend(sure.map(|finding| locate(table.get_ref(), finding)));

@@ -155,7 +155,7 @@ fn a_file_with_every_default_says_nothing_new() {
     let text = every_setting();
     let explicit = Config::parse(&text, "platform.toml").unwrap_or_else(|error| panic!("{error}"));
     let implicit = Config::parse(&super::schema::minimal_file(), "platform.toml").expect("the smallest file");
-    assert_eq!(explicit, implicit);
+    assert_eq!(Config { written: implicit.written.clone(), ..explicit.clone() }, implicit);
     let written = toml::to_string(&explicit).expect("TOML");
     assert_eq!(Config::parse(&written, "platform.toml").unwrap_or_else(|error| panic!("{error}")), explicit);
 }
@@ -326,4 +326,23 @@ proptest! {
     fn any_text_never_panics(text in "\\PC*") {
         survive(&text);
     }
+}
+
+#[test]
+fn what_is_off_unless_asked_for_has_no_effect_and_says_so() {
+    let idle = |more: &str| {
+        let warnings = config(more).warnings();
+        warnings.into_iter().filter(|warning| warning.contains("has no effect")).collect::<Vec<_>>()
+    };
+    let [warning] = &idle("[organization]\nprotect_cloudtrail = true\n")[..] else { panic!("one warning") };
+    assert!(
+        warning.contains("organization.protect_cloudtrail") && warning.contains("organization.enabled"),
+        "{warning}"
+    );
+    assert_eq!(idle("[costs.report]\nretention_days = 90\n").len(), 1);
+    let targets = "targets = [\"ou-ab12-cdef3456\"]\n";
+    // It was asked for, or somebody knows that it is off.
+    assert_eq!(idle(&format!("[organization]\nenabled = true\n{targets}")), [""; 0]);
+    assert_eq!(idle(&format!("[organization]\nenabled = false\n{targets}")), [""; 0]);
+    assert_eq!(idle(""), [""; 0]);
 }
