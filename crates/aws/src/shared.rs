@@ -88,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) groups: Memo<Vec<aws_sdk_ec2::types::SecurityGroup>>,
     /// All roles of the account, those of AWS's services included.
     pub(crate) roles: OnceCell<Vec<aws_sdk_iam::types::RoleDetail>>,
+    /// All database clusters.
+    pub(crate) database_clusters: Memo<Vec<aws_sdk_rds::types::DbCluster>>,
     /// What is scaled, by namespace and resources.
     pub(crate) scaled: Memo<Vec<(aws_sdk_applicationautoscaling::types::ScalableTarget, Tags)>>,
 }
@@ -126,6 +128,7 @@ impl Aws {
             index_at_home: OnceCell::new(),
             key_tags: Memo::default(),
             clusters: Memo::default(),
+            database_clusters: Memo::default(),
             groups: Memo::default(),
             roles: OnceCell::new(),
             scaled: Memo::default(),

@@ -57,14 +57,14 @@ pub(crate) fn judge<'a>(
 ) -> Result<Judged, RecordError> {
     let last = recorded.map(|recorded| &recorded.spec);
     let mut judged = Judged::default();
-    let (mut replaced_by, mut drifted, mut configured) = (Vec::new(), false, false);
+    let (mut replaced_by, mut effects, mut drifted, mut configured) = (Vec::new(), Vec::new(), false, false);
     for difference in differences(schema, wanted, &seen.spec, last)? {
         let Difference { field, before, after } = difference;
         let verdict = schema.judge(field.name, &seen.spec, wanted)?;
         let policy = verdict.as_ref().map_or(field.change, |verdict| verdict.change);
         let why = verdict.map(|verdict| verdict.reason);
         match policy {
-            Policy::Update => {}
+            Policy::Update => effects.extend(why.filter(|why| !effects.contains(why))),
             Policy::Replace => {
                 replaced_by.push(why.unwrap_or_else(|| format!("{} cannot be changed in place", field.name)));
             }
@@ -124,7 +124,8 @@ pub(crate) fn judge<'a>(
             (false, true) => "changed outside bedplate",
             _ => "the configuration changed",
         };
-        (Some(Action::Update), reason.to_owned())
+        let reason = std::iter::once(reason.to_owned()).chain(effects).collect::<Vec<_>>().join("; ");
+        (Some(Action::Update), reason)
     } else if unfinished {
         (Some(Action::Update), "an earlier run was cut off".to_owned())
     } else if busy && seen.outputs.is_none() {

@@ -155,6 +155,7 @@ fn instances(layers: &mut Layers<'_>, cluster: &ClusterOutputs<Draft>, key: &Inp
             promotion_tier: i32::from(number > 1).into(),
             auto_minor_upgrade: settings.auto_minor_version_upgrade.into(),
             publicly_accessible: false.into(),
+            restart_pending: false.into(),
         };
         layers.graph.add::<Instance>(&address, spec);
         address

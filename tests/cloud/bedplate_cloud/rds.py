@@ -155,8 +155,16 @@ def _subnets(call: Call) -> Document:
 @handles("rds:ModifyDBSubnetGroup")
 def modify_subnet_group(call: Call) -> dict[str, Any]:
     """Other subnets or another description."""
+    from .rds_instance import instances
+
     doc = subnet_groups.get(call.region, call.params["DBSubnetGroupName"])
-    doc |= _subnets(call)
+    changed = _subnets(call)
+    kept = {row["SubnetIdentifier"] for row in changed["Subnets"]}
+    for one in instances.all(call.region):
+        if one["_cluster"]["DBSubnetGroup"] == doc["DBSubnetGroupName"] and one["_subnet"] not in kept:
+            words = f"The DB subnet {one['_subnet']} is already in use in the Availability Zone."
+            raise AwsError("SubnetAlreadyInUse", words)
+    doc |= changed
     if call.params.get("DBSubnetGroupDescription"):
         doc["DBSubnetGroupDescription"] = call.params["DBSubnetGroupDescription"]
     return {"DBSubnetGroup": shown(doc)}
@@ -310,8 +318,11 @@ def _wait_for_reboot(call: Call, doc: Document, prefix: str, cluster: bool) -> N
 @handles("rds:ResetDBClusterParameterGroup", "rds:ResetDBParameterGroup")
 def reset_parameters(call: Call) -> dict[str, Any]:
     """Take parameters back to their defaults."""
-    doc, prefix, _ = _own_group(call)
+    doc, prefix, cluster = _own_group(call)
+    before, family = set(doc["_values"]), known(doc["DBParameterGroupFamily"], cluster)
     parameters.reset(doc["_values"], call.params, "Parameters")
+    if any(family[name].static for name in before - set(doc["_values"])):
+        _wait_for_reboot(call, doc, prefix, cluster)
     return {f"{prefix}Name": doc[f"{prefix}Name"]}
 
 

@@ -297,6 +297,7 @@ def modify(call: Call) -> dict[str, Any]:
         _parameter_group(call.region, doc["DBClusterParameterGroup"], family)
     elif "EngineVersion" in changes:
         changes["DBClusterParameterGroup"] = f"default.{family}"
+    regrouped = _instance_group(call, doc, family) if "EngineVersion" in changes else None
     if params.get("VpcSecurityGroupIds"):
         references.groups(call.region, params["VpcSecurityGroupIds"], doc["_vpc"], "InvalidParameterValue")
         changes["VpcSecurityGroups"] = [
@@ -313,15 +314,34 @@ def modify(call: Call) -> dict[str, Any]:
     def apply() -> None:
         from .rds_instance import place
 
+        moved = changes.get("DBClusterParameterGroup", doc["DBClusterParameterGroup"]) != doc["DBClusterParameterGroup"]
         doc.update(changes)
         _secret_ready(doc)
         for one in doc["_members"]:
             one["EngineVersion"] = doc["EngineVersion"]
-            one["_reboot_cluster"] = one["_reboot_cluster"] or "DBClusterParameterGroup" in changes
+            one["_reboot_cluster"] = one["_reboot_cluster"] or moved
+            if regrouped:
+                one["_parameter_group"], one["_reboot"] = regrouped, False
             place(call.region, one)
 
-    settle(doc, "Status", "modifying", "db-cluster.modify", "available", apply)
+    state = "upgrading" if "EngineVersion" in changes else "modifying"
+    for one in doc["_members"] if state == "upgrading" else []:
+        settle(one, "DBInstanceStatus", state, "db-cluster.modify", "available")
+    settle(doc, "Status", state, "db-cluster.modify", "available", apply)
     return {"DBCluster": view(doc)}
+
+
+def _instance_group(call: Call, doc: Document, family: str) -> str | None:
+    """What the instances get with another major version: a group of the old family does not fit them any more."""
+    from .rds_instance import group_of_family
+
+    wanted = call.params.get("DBInstanceParameterGroupName")
+    if wanted:
+        return group_of_family(call.region, wanted, family)
+    for one in doc["_members"]:
+        if not one["_parameter_group"].startswith("default."):
+            group_of_family(call.region, one["_parameter_group"], family)
+    return f"default.{family}" if family != f"{ENGINE}{doc['EngineVersion'].split('.')[0]}" else None
 
 
 def _check_upgrade(doc: Document, version: str, major: bool) -> None:

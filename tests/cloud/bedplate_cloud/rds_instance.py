@@ -50,7 +50,7 @@ def create(call: Call) -> dict[str, Any]:
             )
     check_class(params["DBInstanceClass"], cluster)
     family = f"{ENGINE}{cluster['EngineVersion'].split('.')[0]}"
-    group = _parameter_group(region, params.get("DBParameterGroupName") or f"default.{family}", family)
+    group = group_of_family(region, params.get("DBParameterGroupName") or f"default.{family}", family)
     watched = _monitoring(region, params, {"MonitoringInterval": 0})
     measured = insights(region, params, {"PerformanceInsightsEnabled": False})
     subnets = cluster["_subnets"]
@@ -125,7 +125,8 @@ def check_class(wanted: str, cluster: Document) -> None:
         )
 
 
-def _parameter_group(region: str, name: str, family: str) -> str:
+def group_of_family(region: str, name: str, family: str) -> str:
+    """The name of a parameter group, if it is of this family."""
     doc = parameter_group(region, name, False)
     if doc["DBParameterGroupFamily"] != family:
         raise clash(
@@ -248,7 +249,7 @@ def modify(call: Call) -> dict[str, Any]:
     changes |= insights(region, params, doc)
     if params.get("DBParameterGroupName"):
         family = f"{ENGINE}{doc['EngineVersion'].split('.')[0]}"
-        changes["_parameter_group"] = _parameter_group(region, params["DBParameterGroupName"], family)
+        changes["_parameter_group"] = group_of_family(region, params["DBParameterGroupName"], family)
         changes["_reboot"] = changes["_parameter_group"] != doc["_parameter_group"]
     wanted, pending = params.get("DBInstanceClass"), dict(doc["PendingModifiedValues"])
     if wanted and wanted != doc["DBInstanceClass"]:

@@ -141,6 +141,9 @@ fn cluster_behind(ids: &dyn Ids) -> Vec<Row> {
         behind("parameter_group", modify("DBClusterParameterGroupName", json!("default.aurora-postgresql16")))
             .plan(json!(PARAMETERS), json!("default.aurora-postgresql16"))
             .seen(show("DBClusterParameterGroup")),
+        // Both instances run with the old one until they are restarted.
+        restart(1),
+        restart(2),
         // One more than scaling is allowed to add beside the reader that is always there.
         crate::row::behind(KIND, ADDRESS, "scaled_readers", |cloud| {
             for number in 1..=5 {
@@ -179,6 +182,19 @@ fn cluster_behind(ids: &dyn Ids) -> Vec<Row> {
         .plan(json!(key), json!(""))
         .seen_as(show("MasterUserSecret/KmsKeyId"), json!(key), Value::Null),
     ]
+}
+
+fn restart(number: u8) -> Row {
+    let member = move |cloud: &Cloud| {
+        let members = show("DBClusterMembers")(cloud);
+        let mut members = members.as_array().expect("a list").iter();
+        let name = format!("fintechglobal-aurora-{number}");
+        let member = members.find(|it| it["DBInstanceIdentifier"] == name.as_str()).expect("a member");
+        member["DBClusterParameterGroupStatus"].clone()
+    };
+    along("rds.instance", &format!("database/instance/{number}"), "restart_pending")
+        .plan(json!(false), json!(true))
+        .seen_as(member, json!("in-sync"), json!("pending-reboot"))
 }
 
 fn instances(ids: &dyn Ids) -> Vec<Row> {

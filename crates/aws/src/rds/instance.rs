@@ -1,17 +1,15 @@
 //! A member of an Aurora cluster: the writer or a reader.
 
-use super::{retag, scaled_readers, tags, to_tags};
+mod turns;
+
+use super::{all_clusters, retag, scaled_readers, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
-use aws_sdk_rds::types::{DbCluster, DbInstance, Filter};
+use aws_sdk_rds::types::{DbCluster, DbInstance};
 use bedplate_model::{
-    CallError, Change, Class, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record,
-    Resolved, Step, Tags, Terraform, Verdict, Which,
+    CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
+    Step, Tags, Terraform, Verdict, Which,
 };
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
-use tokio::sync::Mutex;
+use turns::TURNS;
 
 /// A member of an Aurora cluster: the writer or a reader.
 ///
@@ -60,6 +58,10 @@ pub struct InstanceSpec<P: Phase> {
     pub auto_minor_upgrade: P::Of<bool>,
     /// Whether it has a public address.
     pub publicly_accessible: P::Of<bool>,
+    /// Whether parameters, of its own group or of its cluster's, wait for a restart before they are in force. Wanted, they
+    /// never do: where it is so, it is restarted.
+    #[aws(none)]
+    pub restart_pending: P::Of<bool>,
 }
 
 /// Outputs of an instance.
@@ -91,6 +93,7 @@ impl Reconcile for Instance {
         "rds:DescribeDBClusters",
         "rds:DescribeDBInstances",
         "rds:ModifyDBInstance",
+        "rds:RebootDBInstance",
         "rds:RemoveTagsFromResource",
         "iam:PassRole",
         "kms:CreateGrant",
@@ -108,13 +111,14 @@ impl Reconcile for Instance {
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let mut found = Vec::new();
+        let clusters = all_clusters(cloud).await?;
         let mut pages = cloud.rds.describe_db_instances().into_paginator().items().send();
         while let Some(instance) = pages.next().await {
             let instance = instance.sent()?;
             if matches!(which, Which::Owned(_)) && scaled_readers::is_one(&instance) {
                 continue;
             }
-            let seen = observe(&instance);
+            let seen = observe(&instance, &clusters);
             found.extend(seen.filter(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags))));
         }
         Ok(found)
@@ -143,9 +147,13 @@ impl Reconcile for Instance {
         request = request.apply_immediately(true);
         // Held until RDS has answered: two instances that restart at the same time would be an outage.
         let mut turn = None;
-        if step.changes(&["class"]) {
+        let restart = step.changed == ["restart_pending"];
+        if restart || step.changes(&["class"]) {
             let mut turns = TURNS.lock().await;
             turns.take(cloud, &wanted.cluster, step.id).await?;
+            if restart {
+                return turns.restart(cloud, step.id).await;
+            }
             turn = Some(turns);
             request = request.db_instance_class(&wanted.class);
         }
@@ -200,75 +208,34 @@ impl Reconcile for Instance {
     }
 
     fn judge(field: &str, before: &InstanceSpec<Observed>, _after: &InstanceSpec<Observed>) -> Option<Verdict> {
-        (field == "insights_key" && before.insights_days.is_some_and(|days| days.is_some())).then(|| Verdict {
-            change: Change::Replace,
-            reason: "RDS does not change the key of Performance Insights while it is on".to_owned(),
-        })
-    }
-}
-
-/// Whose turn it is to restart.
-static TURNS: Mutex<Turns> = Mutex::const_new(Turns { last: None, gave_way: BTreeSet::new() });
-
-/// For how long an instance that was told to change may still look as if it were not.
-const UNTIL_IT_SHOWS: Duration = Duration::from_secs(120);
-
-/// Lets instances of a cluster change their class, which restarts them, one after the other.
-struct Turns {
-    /// Which instance was told last, and when.
-    last: Option<(String, Instant)>,
-    /// The writers that let a reader go first.
-    gave_way: BTreeSet<String>,
-}
-
-impl Turns {
-    /// Fails with `Busy` as long as it is another one's turn. A writer gives way once, so that its readers, if they change
-    /// too, come first, and is not kept waiting by one that stays as it is.
-    async fn take(&mut self, cloud: &Aws, cluster: &str, id: &Id) -> Result<(), CallError> {
-        let wait = |why: String| Err(CallError::local("rds:ModifyDBInstance", "OneAfterTheOther", why, Class::Busy));
-        let filter = Filter::builder().name("db-cluster-id").values(cluster).build();
-        let mut pages = cloud.rds.describe_db_instances().filters(filter).into_paginator().items().send();
-        let mut others = false;
-        while let Some(other) = pages.next().await {
-            let other = other.sent()?;
-            let name = other.db_instance_identifier().unwrap_or_default();
-            if name == id.as_str() || other.db_cluster_identifier() != Some(cluster) {
-                continue;
+        let (change, reason) = match field {
+            "insights_key" if before.insights_days.is_some_and(|days| days.is_some()) => {
+                (Change::Replace, "RDS does not change the key of Performance Insights while it is on")
             }
-            others = true;
-            let told = self.last.as_ref().is_some_and(|(last, at)| last == name && at.elapsed() < UNTIL_IT_SHOWS);
-            if is_restarting(&other, told) {
-                return wait(format!("{name} changes first"));
+            "class" | "restart_pending" => {
+                (Change::Update, "restarts it, readers before the writer: its connections break for about a minute")
             }
-        }
-        if others && !self.gave_way.contains(id.as_str()) && is_writer(cloud, cluster, id).await? {
-            self.gave_way.insert(id.to_string());
-            return wait("the readers change first".to_owned());
-        }
-        self.last = Some((id.to_string(), Instant::now()));
-        Ok(())
+            _ => return None,
+        };
+        Some(Verdict { change, reason: reason.to_owned() })
     }
-}
-
-/// Whether an instance is on its way to another state, also when it was told to be but does not show it yet.
-fn is_restarting(instance: &DbInstance, told: bool) -> bool {
-    let moves = ["creating", "modifying", "rebooting", "starting", "upgrading"];
-    let pending = instance.pending_modified_values().is_some_and(|pending| pending.db_instance_class().is_some());
-    instance.db_instance_status().is_some_and(|state| moves.contains(&state)) || (told && pending)
-}
-
-async fn is_writer(cloud: &Aws, cluster: &str, id: &Id) -> Result<bool, CallError> {
-    let answer = cloud.rds.describe_db_clusters().db_cluster_identifier(cluster).send().await.sent()?;
-    let mut members = answer.db_clusters().iter().flat_map(DbCluster::db_cluster_members);
-    Ok(members
-        .any(|member| member.db_instance_identifier() == Some(id.as_str()) && member.is_cluster_writer() == Some(true)))
 }
 
 fn insights_key(spec: &InstanceSpec<Resolved>) -> Option<String> {
     spec.insights_key.as_ref().filter(|_| spec.insights_days.is_some()).map(ToString::to_string)
 }
 
-fn observe(instance: &DbInstance) -> Option<Observation<Instance>> {
+/// Whether parameters of its own group or of its cluster's wait for a restart.
+fn restart_pending(instance: &DbInstance, clusters: &[DbCluster]) -> bool {
+    let name = instance.db_instance_identifier();
+    let members = clusters.iter().flat_map(DbCluster::db_cluster_members);
+    let mut member = members.filter(|member| member.db_instance_identifier() == name);
+    let waits = |status: Option<&str>| status == Some("pending-reboot");
+    instance.db_parameter_groups().iter().any(|group| waits(group.parameter_apply_status()))
+        || member.any(|member| waits(member.db_cluster_parameter_group_status()))
+}
+
+fn observe(instance: &DbInstance, clusters: &[DbCluster]) -> Option<Observation<Instance>> {
     let name = instance.db_instance_identifier()?;
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let pending = instance.pending_modified_values();
@@ -300,6 +267,7 @@ fn observe(instance: &DbInstance) -> Option<Observation<Instance>> {
             promotion_tier: instance.promotion_tier(),
             auto_minor_upgrade: instance.auto_minor_version_upgrade(),
             publicly_accessible: instance.publicly_accessible(),
+            restart_pending: Some(restart_pending(instance, clusters)),
         },
         outputs: outputs(instance),
     })
@@ -318,7 +286,7 @@ fn outputs(instance: &DbInstance) -> Option<InstanceOutputs<Resolved>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aws_sdk_rds::types::{DbParameterGroupStatus, Endpoint, PendingModifiedValues};
+    use aws_sdk_rds::types::{DbClusterMember, DbParameterGroupStatus, Endpoint, PendingModifiedValues};
     use serde_json::json;
 
     fn instance(status: &str) -> DbInstance {
@@ -347,7 +315,7 @@ mod tests {
 
     #[test]
     fn an_instance_is_read_as_aws_shows_it() {
-        let seen = observe(&instance("available")).unwrap();
+        let seen = observe(&instance("available"), &[]).unwrap();
         assert_eq!(seen.readiness, Readiness::Ready);
         assert_eq!(
             seen.spec.to_json(),
@@ -355,15 +323,29 @@ mod tests {
                 "cluster": "c", "name": "i", "engine": "aurora-postgresql", "class": "db.r6g.xlarge",
                 "availability_zone": "us-east-1a", "parameter_group": "p", "monitoring_role": "arn:r",
                 "monitoring_interval": 60, "insights_days": 465, "insights_key": "arn:k", "promotion_tier": 1,
-                "auto_minor_upgrade": true, "publicly_accessible": false,
+                "auto_minor_upgrade": true, "publicly_accessible": false, "restart_pending": false,
             })
         );
         assert_eq!(seen.outputs.unwrap().endpoint, "i.1");
     }
 
     #[test]
+    fn parameters_of_either_group_wait_for_a_restart() {
+        let group = |status| DbParameterGroupStatus::builder().parameter_apply_status(status).build();
+        let instance =
+            |status| DbInstance::builder().db_instance_identifier("i").db_parameter_groups(group(status)).build();
+        let cluster = |name, status| {
+            let member = DbClusterMember::builder().db_instance_identifier(name);
+            DbCluster::builder().db_cluster_members(member.db_cluster_parameter_group_status(status).build()).build()
+        };
+        assert!(restart_pending(&instance("pending-reboot"), &[]));
+        assert!(restart_pending(&instance("in-sync"), &[cluster("i", "pending-reboot")]));
+        assert!(!restart_pending(&instance("applying"), &[cluster("i", "in-sync"), cluster("j", "pending-reboot")]));
+    }
+
+    #[test]
     fn the_states_of_an_instance() {
-        let readiness = |state| observe(&instance(state)).unwrap().readiness;
+        let readiness = |state| observe(&instance(state), &[]).unwrap().readiness;
         assert_eq!(
             readiness("configuring-enhanced-monitoring"),
             Readiness::Busy("configuring-enhanced-monitoring".into())
@@ -372,18 +354,8 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_told_to_change_restarts_until_it_has() {
-        assert!(is_restarting(&instance("modifying"), false));
-        assert!(is_restarting(&instance("available"), true));
-        assert!(!is_restarting(&instance("available"), false));
-        assert!(!is_restarting(&instance("stopped"), false));
-        let done = DbInstance::builder().db_instance_status("available").build();
-        assert!(!is_restarting(&done, true));
-    }
-
-    #[test]
     fn what_aws_chooses_is_no_difference() {
-        let mut seen = observe(&instance("available")).unwrap().spec;
+        let mut seen = observe(&instance("available"), &[]).unwrap().spec;
         let wanted = InstanceSpec { availability_zone: Some(None), insights_key: Some(None), ..seen.clone() };
         Instance::tolerate(&wanted, &mut seen);
         assert_eq!(seen.to_json(), wanted.to_json());

@@ -17,7 +17,7 @@ pub use parameter_group::{
 pub use subnet_group::{SubnetGroup, SubnetGroupOutputs, SubnetGroupSpec};
 
 use crate::{Aws, error::Sent};
-use aws_sdk_rds::types::{ApplyMethod, Filter, Parameter, Tag};
+use aws_sdk_rds::types::{ApplyMethod, DbCluster, Filter, Parameter, Tag};
 use bedplate_model::{CallError, Change, Json, Tags, Verdict};
 use std::{collections::BTreeMap, future::Future};
 
@@ -27,6 +27,22 @@ const DEFAULT: &str = " (default)";
 
 /// RDS takes up to 20 parameters in one call.
 const PARAMETERS: usize = 20;
+
+/// All clusters. A survey asks once: their members' states are in them.
+async fn all_clusters(cloud: &Aws) -> Result<Vec<DbCluster>, CallError> {
+    let ask = async {
+        let mut found = Vec::new();
+        let mut pages = cloud.rds.describe_db_clusters().into_paginator().items().send();
+        while let Some(cluster) = pages.next().await {
+            found.push(cluster.sent()?);
+        }
+        Ok(found)
+    };
+    match &cloud.shared {
+        Some(shared) => shared.database_clusters.get(String::new(), ask).await,
+        None => ask.await,
+    }
+}
 
 /// Tags as RDS answers them, without those that AWS sets.
 fn tags(tags: &[Tag]) -> Tags {

@@ -211,6 +211,31 @@ def db_parameters(cloud: Cloud) -> None:
     fails("InvalidDBParameterGroupState", delete)
     rds.reset_db_cluster_parameter_group(DBClusterParameterGroupName=name, ResetAllParameters=True)
     assert user() == {}
+    assert state() == "pending-reboot"
+
+
+@row("db-upgrade")
+def db_upgrade(cloud: Cloud) -> None:
+    rds, name, group = cloud.client("rds"), make_cluster(cloud, Network(cloud)), fresh("group")
+    for major in (16, 17):
+        family = {"DBParameterGroupFamily": f"{ENGINE}{major}", "Description": "d"}
+        rds.create_db_parameter_group(DBParameterGroupName=f"{group}-{major}", **family)
+        rds.create_db_cluster_parameter_group(DBClusterParameterGroupName=f"{group}-{major}", **family)
+    instance = make_instance(cloud, name, DBParameterGroupName=f"{group}-16")
+    cloud.advance()
+    arguments = {"DBClusterIdentifier": name, "ApplyImmediately": True, "EngineVersion": "17.5"}
+    major = lambda **more: rds.modify_db_cluster(**arguments, AllowMajorVersionUpgrade=True, **more)
+    # The instances' group is of the old family.
+    fails("InvalidParameterCombination", lambda: major())
+    fails("InvalidParameterCombination", lambda: major(DBInstanceParameterGroupName=f"{group}-16"))
+    default = f"default.{ENGINE}17"
+    major(DBInstanceParameterGroupName=default, DBClusterParameterGroupName=f"{group}-17")
+    assert show(cloud, name)["Status"] == member(cloud, instance)["DBInstanceStatus"] == "upgrading"
+    cloud.advance()
+    shown = member(cloud, instance)
+    assert shown["EngineVersion"] == show(cloud, name)["EngineVersion"] == "17.5"
+    assert shown["DBParameterGroups"] == [{"DBParameterGroupName": default, "ParameterApplyStatus": "in-sync"}]
+    assert show(cloud, name)["DBClusterMembers"][0]["DBClusterParameterGroupStatus"] == "pending-reboot"
 
 
 @row("db-references")
@@ -231,6 +256,11 @@ def db_references(cloud: Cloud) -> None:
     fails("DBSubnetGroupDoesNotCoverEnoughAZs", lambda: rds.create_db_subnet_group(**one_zone))
     fails("DBClusterNotFoundFault", lambda: make_instance(cloud, "none"))
     fails("InvalidParameterCombination", lambda: make_instance(cloud, make(), DBInstanceClass="db.m1.small"))
+    cluster = make()
+    make_instance(cloud, cluster)
+    group = rds.describe_db_clusters(DBClusterIdentifier=cluster)["DBClusters"][0]["DBSubnetGroup"]
+    moved = {"DBSubnetGroupName": group, "SubnetIds": [net.subnet(63, "a"), net.subnet(64, "b")]}
+    fails("SubnetAlreadyInUse", lambda: rds.modify_db_subnet_group(**moved))
 
 
 @row("db-monitoring")
