@@ -223,6 +223,11 @@ impl Cloud {
         self.server.freeze(frozen);
     }
 
+    /// Confirms every e-mail subscription, as people would. One that nobody confirmed cannot be ended.
+    pub fn confirm_subscriptions(&self) {
+        self.control("POST", "/_cloud/confirm", Some(json!({})));
+    }
+
     /// Moves the cloud's clock forward: what would be ready by then is ready.
     pub fn advance(&self, seconds: u32) {
         self.control("POST", "/_cloud/advance", Some(json!({"seconds": seconds})));

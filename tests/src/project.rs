@@ -271,6 +271,15 @@ impl Run {
         self
     }
 
+    /// Standard output has all of these.
+    #[track_caller]
+    pub fn has(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(self.stdout.contains(word), "it does not have {word:?}: {self}");
+        }
+        self
+    }
+
     /// The one JSON document on standard output.
     #[track_caller]
     pub fn json(&self) -> Value {

@@ -1,6 +1,6 @@
 //! That the tables cover every resource type and every field, from the reviewed list of types.
 
-use crate::{gone, row::NoIds, rows};
+use crate::{gone, replaced, row::NoIds, rows};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The list that `crates/aws/tests/schema.rs` keeps.
@@ -21,12 +21,9 @@ const EXEMPT: &[(&str, &str)] = &[
     ("elb.listener.protocol", "HTTP always, or HTTPS always"),
     ("elb.listener.certificate", "load_balancer::a_certificate_turns_http_into_a_way_to_https"),
     ("elb.listener.ssl_policy", "load_balancer::a_certificate_turns_http_into_a_way_to_https"),
-    ("rds.cluster.engine_version", "goes up only, so it cannot change back; no test upgrades it end to end"),
+    ("rds.cluster.engine_version", "goes up only, so it cannot change back: `upgrades`"),
     ("elasticache.replication_group.engine", "Redis only, and ElastiCache has no way back from Valkey"),
-    (
-        "elasticache.replication_group.engine_version",
-        "goes up only, so it cannot change back; no test upgrades it end to end",
-    ),
+    ("elasticache.replication_group.engine_version", "goes up only, so it cannot change back: `upgrades`"),
     (
         "elasticache.replication_group.transit_encryption",
         "on from the start; ElastiCache does not turn it off while there is a password",
@@ -75,6 +72,31 @@ fn every_field_that_can_change_has_a_row() {
     assert!(stale.is_empty(), "these exemptions excuse nothing: {stale:?}");
     let unknown: Vec<&String> = rows.iter().filter(|field| !fields.contains(*field)).collect();
     assert!(unknown.is_empty(), "no such fields: {unknown:?}");
+}
+
+/// Types with a field that cannot be changed in place.
+fn with_fixed_fields() -> BTreeSet<&'static str> {
+    let (mut kinds, mut last) = (BTreeSet::new(), "");
+    for line in KINDS.lines() {
+        if !line.starts_with(' ') {
+            last = line.split(' ').next().unwrap_or_default();
+        } else if line.contains(", replace, ") || line.contains(", refuse, ") {
+            kinds.insert(last);
+        }
+    }
+    kinds
+}
+
+#[test]
+fn every_type_is_replaced_or_cannot_be() {
+    let kinds = with_fixed_fields();
+    assert!(kinds.len() > 40, "the list of types is read: {kinds:?}");
+    let replaced = replaced::kinds();
+    let kept: BTreeSet<&str> = replaced::KEPT.iter().map(|(kind, _)| *kind).collect();
+    let covered: BTreeSet<&str> = replaced.union(&kept).copied().collect();
+    assert_eq!(kinds, covered, "each has a row, or a reason why no setting replaces it");
+    let twice: Vec<&&str> = replaced.intersection(&kept).collect();
+    assert!(twice.is_empty(), "a row and a reason: {twice:?}");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub(crate) const HELD: &[(&str, &str)] = &[
 
 pub(crate) fn rows(ids: &dyn Ids) -> Vec<Row> {
     let mut rows = network(ids);
-    rows.extend(cluster());
+    rows.extend(cluster(ids));
     rows.extend(data());
     rows.extend(costs(ids));
     // The key last: what is encrypted with it cannot be changed any more.
@@ -103,7 +103,9 @@ fn identities(ids: &dyn Ids) -> Vec<Row> {
     ]
 }
 
-fn cluster() -> Vec<Row> {
+fn cluster(ids: &dyn Ids) -> Vec<Row> {
+    let profile = ids.id("cluster/fargate-profile/fargate");
+    let profile = profile.rsplit('|').next().unwrap_or_default();
     let of = |what: &str, name: &str| json!({"clusterName": "fintechglobal-cluster", what: name});
     let caller = "arn:aws:iam::797923187401:user/bedplate";
     vec![
@@ -115,7 +117,7 @@ fn cluster() -> Vec<Row> {
         row(
             "eks.fargate_profile",
             "cluster/fargate-profile/fargate",
-            call("eks", "delete_fargate_profile", of("fargateProfileName", "fargate")),
+            call("eks", "delete_fargate_profile", of("fargateProfileName", profile)),
         ),
         row(
             "eks.addon",

@@ -14,6 +14,7 @@ mod gone;
 mod kubernetes;
 mod load_balancer;
 mod network;
+mod replaced;
 mod row;
 mod security;
 mod storage;
