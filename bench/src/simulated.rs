@@ -151,6 +151,9 @@ impl Schema for Simulated {
     fn contained_in(&self) -> Option<&'static str> {
         self.0.contained_in()
     }
+    fn holds(&self) -> &'static [&'static str] {
+        self.0.holds()
+    }
     fn tagged(&self) -> bool {
         self.0.tagged()
     }
@@ -165,6 +168,9 @@ impl Schema for Simulated {
     }
     fn tolerate(&self, wanted: &Json, seen: &Json) -> Result<Json, RecordError> {
         self.0.tolerate(wanted, seen)
+    }
+    fn coexist(&self, old: &Json, new: &Json) -> Result<bool, RecordError> {
+        self.0.coexist(old, new)
     }
     fn judge(&self, field: &str, before: &Json, after: &Json) -> Result<Option<Verdict>, RecordError> {
         self.0.judge(field, before, after)

@@ -214,3 +214,59 @@ fn another_vpc_range_replaces_what_lies_in_it_once_nothing_protects_it() {
     assert_eq!(counts(&after), counts(&before));
     assert!(!after["ec2.vpc"].contains(&vpc));
 }
+
+#[test]
+fn a_third_zone_comes_before_anything_goes() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.bootstrap();
+    let before = cloud.inventory();
+    let network = cluster(&cloud)["resourcesVpcConfig"].clone();
+
+    // Under its name the node group cannot stand beside the new one, and the plan says so.
+    project.configure("network.zones = 3");
+    let plan = project.plan();
+    let nodes = plan.change("cluster/node-group/system-ng");
+    assert_eq!(nodes["action"], "replace");
+    assert!(nodes.text("reason").contains("with another name as well"), "{nodes:#}");
+    project.run(&["plan"]).ok().has(&["missing for a while"]);
+
+    project.configure("network.zones = 3\ncluster.node_group.name = \"system-3\"");
+    let plan = project.plan();
+    assert_eq!(plan.with("replace"), ["cluster/fargate-profile/fargate", "cluster/traffic-source"].into());
+    assert_eq!(plan.with("delete"), ["cluster/node-group/system-ng"].into());
+    assert!(!plan.changes().contains_key("cluster/cluster"), "EKS takes no zone that it did not have from the start");
+    let run = project.run(&["apply", "--yes", "--json"]).ok();
+    let finished = run.events("finished");
+    let position = |address: &str, done: fn(usize, usize) -> usize| {
+        let all = finished.iter().enumerate().filter(|(_, event)| event["address"] == address);
+        all.map(|(index, _)| index).reduce(done).unwrap_or_else(|| panic!("{address}: {run}"))
+    };
+    let (first, last) = (
+        position("cluster/fargate-profile/fargate", usize::min),
+        position("cluster/fargate-profile/fargate", usize::max),
+    );
+    assert!(first < last, "made and removed");
+    assert_eq!(finished[last]["action"], "delete", "the old profile goes once the new one is there: {run}");
+    assert!(position("cluster/node-group/system-3", usize::max) < position("cluster/node-group/system-ng", usize::max));
+    assert_eq!(cluster(&cloud)["resourcesVpcConfig"], network);
+    let app: BTreeSet<String> = ["a", "b", "c"].map(|it| project.id(&format!("network/subnet/app-{it}"))).into();
+    let names = cloud.eks("list_fargate_profiles", json!({"clusterName": CLUSTER}));
+    let [name] = names.list("fargateProfileNames") else { panic!("one profile: {names:#}") };
+    let profile = cloud.eks("describe_fargate_profile", json!({"clusterName": CLUSTER, "fargateProfileName": name}));
+    let nodes = cloud.eks("describe_nodegroup", json!({"clusterName": CLUSTER, "nodegroupName": "system-3"}));
+    for subnets in [&profile["fargateProfile"]["subnets"], &nodes["nodegroup"]["subnets"]] {
+        let subnets: BTreeSet<String> =
+            subnets.as_array().unwrap().iter().map(|it| it.as_str().unwrap().to_owned()).collect();
+        assert_eq!(subnets, app);
+    }
+    let group = json!({"DBSubnetGroupName": "fintechglobal-aurora"});
+    let group = cloud.call("rds", "describe_db_subnet_groups", group);
+    assert_eq!(group["DBSubnetGroups"][0].list("Subnets").len(), 3);
+    project.assert_no_changes();
+
+    project.configure("");
+    project.apply();
+    project.assert_no_changes();
+    assert_eq!(counts(&cloud.inventory()), counts(&before));
+}

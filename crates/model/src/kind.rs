@@ -51,6 +51,8 @@ pub trait Schema: Send + Sync {
     fn recovery(&self) -> Recovery;
     /// See [`Reconcile::CONTAINED_IN`].
     fn contained_in(&self) -> Option<&'static str>;
+    /// See [`Reconcile::HOLDS`].
+    fn holds(&self) -> &'static [&'static str];
     /// Whether it carries tags of its own.
     fn tagged(&self) -> bool;
     /// See [`Reconcile::LEAVES`].
@@ -70,6 +72,11 @@ pub trait Schema: Send + Sync {
     /// # Errors
     /// When one of them does not fit the type.
     fn tolerate(&self, wanted: &Json, seen: &Json) -> Result<Json, RecordError>;
+    /// See [`Reconcile::coexist`].
+    ///
+    /// # Errors
+    /// When one of them does not fit the type.
+    fn coexist(&self, old: &Json, new: &Json) -> Result<bool, RecordError>;
     /// See [`Reconcile::judge`].
     ///
     /// # Errors
@@ -170,6 +177,9 @@ impl<K: Reconcile> Schema for Entry<K> {
     fn contained_in(&self) -> Option<&'static str> {
         K::CONTAINED_IN
     }
+    fn holds(&self) -> &'static [&'static str] {
+        K::HOLDS
+    }
     fn tagged(&self) -> bool {
         K::TAGGED
     }
@@ -189,6 +199,10 @@ impl<K: Reconcile> Schema for Entry<K> {
         let mut seen = observed::<K>(seen)?;
         K::tolerate(&observed::<K>(wanted)?, &mut seen);
         Ok(seen.to_json())
+    }
+
+    fn coexist(&self, old: &Json, new: &Json) -> Result<bool, RecordError> {
+        Ok(K::coexist(&observed::<K>(old)?, &observed::<K>(new)?))
     }
 
     fn judge(&self, field: &str, before: &Json, after: &Json) -> Result<Option<Verdict>, RecordError> {

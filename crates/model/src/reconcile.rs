@@ -37,6 +37,9 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     /// that may be out of reach: a Kubernetes object lies in a cluster. It is gone when that is gone, so it is then
     /// forgotten without a call; and where it cannot be looked at, it is taken to be as recorded.
     const CONTAINED_IN: Option<&'static str> = None;
+    /// Fields that lead to what cannot be replaced while this stays, because it does not let go of it: a database does not
+    /// move to other subnets.
+    const HOLDS: &'static [&'static str] = &[];
     /// Whether it carries tags of its own. Where it does not, observed tags are only evidence of who owns it: a KMS alias
     /// shows the tags of its key.
     const TAGGED: bool = true;
@@ -120,7 +123,14 @@ pub trait Reconcile: Sized + Send + Sync + 'static {
     /// that an autoscaler moves inside its range, a default that AWS fills in.
     fn tolerate(_wanted: &Self::Spec<Observed>, _seen: &mut Self::Spec<Observed>) {}
 
-    /// What a change of `field` means where that depends on the values; `None` leaves it to the field's own policy.
+    /// Whether both can exist at once, where [`Order::DeleteFirst`] says of the type that two may not: a range that does not
+    /// overlap.
+    fn coexist(_old: &Self::Spec<Observed>, _new: &Self::Spec<Observed>) -> bool {
+        false
+    }
+
+    /// What a change of `field` means where that depends on the values; `None` leaves it to the field's own policy. The
+    /// reason of an update is shown as what else it does.
     fn judge(_field: &str, _before: &Self::Spec<Observed>, _after: &Self::Spec<Observed>) -> Option<Verdict> {
         None
     }

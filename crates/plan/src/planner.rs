@@ -2,7 +2,9 @@
 
 use crate::judge::{absent, judge};
 use crate::{Action, Change, Found, Graph, Make, Node, Observations, Plan, Refusal, Removal};
-use bedplate_model::{Address, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, resolve, token};
+use bedplate_model::{
+    Address, Id, Json, Order, Ownership, Readiness, RecordError, Schema, Seen, references, resolve, token,
+};
 use bedplate_state::{Resource, State, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,6 +191,9 @@ impl Planner<'_> {
             removals.push(removal);
             refusals.extend(refusal);
         }
+        if matches!(judged.action, None | Some(Action::Update | Action::Adopt)) {
+            refusals.extend(self.held_fast(address, schema, node));
+        }
         // A name that somebody gives up is free in a while: the create waits for it.
         if let Some(rival) = found.rival.as_ref().filter(|rival| !rival.readiness.is_leaving())
             && matches!(judged.action, Some(Action::Create | Action::Replace))
@@ -255,6 +260,22 @@ impl Planner<'_> {
             removals,
         });
         Ok(())
+    }
+
+    /// What this would have to let go of, and does not.
+    fn held_fast(&self, address: &Address, schema: &dyn Schema, node: &Node) -> Option<Refusal> {
+        let held: BTreeSet<Address> = schema.holds().iter().flat_map(|field| references(&node.draft[field])).collect();
+        let mut replaced = self.plan.changes.iter().filter(|change| change.action == Action::Replace);
+        let moved = replaced.find(|change| held.contains(&change.address))?;
+        Some(Refusal {
+            address: address.clone(),
+            problem: format!(
+                "{} would have to be replaced ({}), and what is in it does not move",
+                moved.address, moved.reason
+            ),
+            hint: "undo the change; or keep the data elsewhere, and remove what is in it from the configuration first"
+                .to_owned(),
+        })
     }
 
     /// Nothing happens to it; what it tells others may have moved.
@@ -390,7 +411,10 @@ impl Site<'_> {
                 }
             },
         });
-        (Removal { unprotect, ..self.gone(generation, Some(seen.id.clone())) }, refusal)
+        let coexist = |wanted| self.schema.coexist(&seen.spec, wanted).unwrap_or_default();
+        let mut removal = self.gone(generation, Some(seen.id.clone()));
+        removal.first &= Some(&seen.id) == self.identity || !self.wanted.is_some_and(coexist);
+        (Removal { unprotect, ..removal }, refusal)
     }
 
     /// Removes it without looking, or forgets it.

@@ -19,6 +19,7 @@ use bedplate_aws::{
 };
 use bedplate_model::{Draft, Input, Reconcile};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Add-ons that run once on every node, and that a node needs to be ready or to serve pods. The others run as ordinary
@@ -29,6 +30,10 @@ const SYSTEM: &str = "kube-system";
 const NODE_ROUTES: &str = "nodes fetch their images and join the cluster through the NAT gateways";
 const POD_ROUTES: &str = "pods on Fargate fetch their images through the NAT gateways";
 
+/// In how many zones the control plane has network interfaces. EKS asks for two, and takes no other zones later than those
+/// of the creation: so it is those that every platform has, and a third zone can come and go.
+const CONTROL_PLANE_ZONES: usize = 2;
+
 /// What the other layers need of the cluster.
 pub(crate) struct Parts {
     pub(crate) cluster: ClusterOutputs<Draft>,
@@ -38,7 +43,7 @@ pub(crate) struct Parts {
 /// Declares the layer.
 pub(crate) fn declare(layers: &mut Layers<'_>, network: &Network, roles: &ClusterRoles, key: &Input<Arn>) -> Parts {
     let subnets: Input<BTreeSet<SubnetId>> = Input::all(network.app_subnets.clone());
-    let cluster = control_plane(layers, network, roles, key, &subnets);
+    let cluster = control_plane(layers, network, roles, key);
     access(layers, &cluster.name);
 
     let (first, later): (Vec<&str>, Vec<&str>) =
@@ -69,7 +74,6 @@ fn control_plane(
     network: &Network,
     roles: &ClusterRoles,
     key: &Input<Arn>,
-    subnets: &Input<BTreeSet<SubnetId>>,
 ) -> ClusterOutputs<Draft> {
     let config = layers.config;
     let settings = &config.cluster;
@@ -88,7 +92,7 @@ fn control_plane(
         role_arn: roles.cluster.clone(),
         version: settings.version.as_str().into(),
         vpc: network.vpc.clone(),
-        subnets: subnets.clone(),
+        subnets: Input::all(network.app_subnets.iter().take(CONTROL_PLANE_ZONES).cloned()),
         security_groups: Input::all([group]),
         endpoint_private: true.into(),
         endpoint_public: settings.public_endpoint().into(),
@@ -231,10 +235,9 @@ fn fargate(
         return None;
     }
     let selectors = namespaces.iter().map(|namespace| FargateSelector::namespace(namespace.as_str()));
-    // Unique in the cluster only; names that begin with `eks` belong to EKS.
-    let name = "fargate";
-    let address = format!("cluster/fargate-profile/{name}");
-    let mut declaration = layers.graph.declare(&address);
+    let name = profile_name(layers);
+    let address = "cluster/fargate-profile/fargate";
+    let mut declaration = layers.graph.declare(address);
     for zone in 0..network.app_subnets.len() {
         declaration = declaration.after(&network::app_table(zone), POD_ROUTES);
     }
@@ -249,7 +252,19 @@ fn fargate(
         subnets: subnets.clone(),
         selectors: selectors.collect::<BTreeSet<_>>().into(),
     });
-    Some(address)
+    Some(address.to_owned())
+}
+
+/// What cannot be changed in a profile is in its name, so that with other subnets or namespaces the new one stands beside
+/// the old one until that goes: a pod that starts while no profile matches it is never moved to Fargate. The name is unique
+/// in the cluster only; names that begin with `eks` belong to EKS.
+fn profile_name(layers: &Layers<'_>) -> String {
+    let subnets = layers.facts.zones.iter().zip(layers.config.network.subnets().app);
+    let subnets = subnets.map(|(zone, range)| format!("{zone} {range}"));
+    let namespaces = layers.config.cluster.fargate_namespaces();
+    let parts: Vec<String> = subnets.chain(namespaces.iter().map(ToString::to_string)).collect();
+    let digest = Sha256::digest(parts.join("\n"));
+    digest.iter().take(4).fold("fargate-".to_owned(), |name, byte| format!("{name}{byte:02x}"))
 }
 
 /// EKS as it is on the bill.

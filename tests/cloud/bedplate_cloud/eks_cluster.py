@@ -366,6 +366,7 @@ def _update_vpc(one: Cluster, given: Document) -> tuple[str, Document, Document]
         _check_network(one.region, merged, one.name)
         if all(sorted(old[key]) == sorted(value) for key, value in new.items()):
             raise eks.invalid("No changes needed for the VPC config provided", clusterName=one.name)
+        _check_same_zones(one, new.get("subnetIds"))
         params = {"Subnets": new.get("subnetIds"), "SecurityGroups": new.get("securityGroupIds")}
         return "VpcConfigUpdate", params, {"resourcesVpcConfig": new}
     if "publicAccessCidrs" in new and not new["publicAccessCidrs"]:
@@ -383,6 +384,18 @@ def _update_vpc(one: Cluster, given: Document) -> tuple[str, Document, Document]
         "PublicAccessCidrs": merged["publicAccessCidrs"],
     }
     return "EndpointAccessUpdate", params, {"resourcesVpcConfig": new}
+
+
+def _check_same_zones(one: Cluster, wanted: list[str] | None) -> None:
+    ec2 = backend_of(one.region)
+    zones = lambda ids: ",".join(sorted({subnet(ec2, it).availability_zone for it in ids}))
+    given = zones(one.doc["resourcesVpcConfig"]["subnetIds"])
+    if wanted and zones(wanted) != given:
+        message = (
+            f"Provided subnets belong to the AZs '{zones(wanted)}'. But they should belong to the exact set of AZs "
+            f"'{given}' in which subnets were provided during cluster creation."
+        )
+        raise eks.invalid(message, clusterName=one.name)
 
 
 def _same(old: Any, new: Any) -> bool:

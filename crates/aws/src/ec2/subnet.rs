@@ -4,7 +4,7 @@ use super::{filters, holders, retag, tag_specification, tags};
 use crate::{Arn, Aws, SubnetId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as SdkSubnet, SubnetState};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Order, Outsider, Phase, Readiness, Reconcile, Record, Recovery, Resolved,
+    CallError, Creation, Id, Observation, Observed, Order, Outsider, Phase, Readiness, Reconcile, Record, Recovery, Resolved,
     Step, Tags, Terraform, Which,
 };
 use ipnet::Ipv4Net;
@@ -97,6 +97,11 @@ impl Reconcile for Subnet {
         retag(cloud, id, set, remove).await
     }
 
+    fn coexist(old: &SubnetSpec<Observed>, new: &SubnetSpec<Observed>) -> bool {
+        let (Some(old), Some(new)) = (old.cidr, new.cidr) else { return false };
+        !old.contains(&new) && !new.contains(&old)
+    }
+
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         cloud.ec2.delete_subnet().subnet_id(id.as_str()).send().await.sent().map(drop)
     }
@@ -128,6 +133,20 @@ fn observe(subnet: &SdkSubnet) -> Option<Observation<Subnet>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_that_do_not_overlap_stand_side_by_side() {
+        let of = |cidr: &str| SubnetSpec {
+            vpc: None,
+            cidr: Some(cidr.parse().unwrap()),
+            zone_id: None,
+            public_addresses: None,
+        };
+        let coexist = |old, new| Subnet::coexist(&of(old), &of(new));
+        assert!(coexist("10.0.1.0/24", "10.0.2.0/24"));
+        assert!(!coexist("10.0.1.0/24", "10.0.1.0/24"));
+        assert!(!coexist("10.0.0.0/22", "10.0.1.0/24") && !coexist("10.0.1.0/24", "10.0.0.0/22"));
+    }
 
     #[test]
     fn a_subnet_is_read_as_aws_shows_it() {

@@ -4,8 +4,8 @@ use super::{child_ids, reason, retag, tags, to_tags};
 use crate::{Arn, Aws, SubnetId, error::Sent};
 use aws_sdk_eks::types::{FargateProfile as SdkProfile, FargateProfileSelector, FargateProfileStatus};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
-    Tags, Terraform, Which,
+    CallError, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,8 +83,8 @@ impl Reconcile for FargateProfile {
         "iam:GetRole",
         "iam:PassRole",
     ];
-    // Names are unique in a cluster. EKS makes and removes one profile of a cluster at a time and calls others busy.
-    const ORDER: Order = Order::DeleteFirst;
+    // CreateFirst (the default): a pod that starts while no profile matches it is never moved to Fargate. EKS makes and removes
+    // one profile of a cluster at a time and calls others busy.
     const PACE: Pace = Pace::seconds(120, 10, 1800);
     type Cloud = Aws;
     type Spec<P: Phase> = FargateProfileSpec<P>;

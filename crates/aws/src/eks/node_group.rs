@@ -7,8 +7,8 @@ use aws_sdk_eks::types::{
     UpdateLabelsPayload,
 };
 use bedplate_model::{
-    CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
-    Step, Tags, Terraform, Verdict, Which,
+    CallError, Change, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Tags, Terraform, Verdict, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,8 +101,6 @@ impl Reconcile for NodeGroup {
         "iam:ListAttachedRolePolicies",
         "iam:PassRole",
     ];
-    // Names are unique in a cluster.
-    const ORDER: Order = Order::DeleteFirst;
     const PACE: Pace = Pace::seconds(150, 10, 3600);
     type Cloud = Aws;
     type Spec<P: Phase> = NodeGroupSpec<P>;
@@ -181,7 +179,16 @@ impl Reconcile for NodeGroup {
 
     fn judge(field: &str, before: &NodeGroupSpec<Observed>, after: &NodeGroupSpec<Observed>) -> Option<Verdict> {
         if field != "version" {
-            return None;
+            let replaced = <NodeGroupSpec<Observed> as Record>::FIELDS
+                .iter()
+                .any(|known| known.name == field && known.change == Change::Replace);
+            return (replaced && field != "name" && before.name == after.name).then(|| Verdict {
+                change: Change::Replace,
+                reason: format!(
+                    "{field} cannot be changed in place; with another name as well, the new nodes would be there before \
+                     the old ones go"
+                ),
+            });
         }
         let (from, to) = (before.version.as_ref()?.as_deref()?, after.version.as_ref()?.as_deref()?);
         let minor = |version: &str| version.strip_prefix("1.")?.parse::<u32>().ok();

@@ -53,6 +53,8 @@ impl Reconcile for SubnetGroup {
         "elasticache:RemoveTagsFromResource",
         "tag:GetResources",
     ];
+    /// What is in a subnet does not move to another one (RDS: `SubnetAlreadyInUse`; ElastiCache: `SubnetInUse`).
+    const HOLDS: &'static [&'static str] = &["subnets"];
     type Cloud = Aws;
     type Spec<P: Phase> = SubnetGroupSpec<P>;
     type Outputs<P: Phase> = SubnetGroupOutputs<P>;

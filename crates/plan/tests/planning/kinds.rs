@@ -60,6 +60,7 @@ pub(crate) struct Outputs<P: Phase> {
 // The new one before the old one.
 reconcile!(Net, NetSpec, Outputs, "net.net", {
     const RECOVERY: Recovery = Recovery::Tag;
+    const HOLDS: &'static [&'static str] = &["map"];
 });
 
 /// Settings of a network.
@@ -79,6 +80,10 @@ reconcile!(Sub, SubSpec, Outputs, "net.sub", {
     const RECOVERY: Recovery = Recovery::Tag;
     const ORDER: Order = Order::DeleteFirst;
     const PACE: Pace = Pace::seconds(10, 2, 60);
+
+    fn coexist(_old: &SubSpec<Observed>, new: &SubSpec<Observed>) -> bool {
+        new.range.as_ref().is_some_and(|range| range == "beside")
+    }
 });
 
 /// Settings of a subnet.

@@ -96,6 +96,21 @@ fn a_cascade_of_replacements() {
 }
 
 #[test]
+fn what_can_stand_beside_the_old_one_comes_first() {
+    let declared = |range| {
+        graph(|graph| {
+            let net = net(graph, "net/0", "a", &[]);
+            sub(graph, "sub/0", &net, range);
+        })
+    };
+    let steps = change(&declared("s"), &declared("other"));
+    assert_eq!(steps.edges(Edge::Hard), [("-sub/0.0", "+sub/0")].into());
+    let steps = change(&declared("s"), &declared("beside"));
+    assert_eq!(steps.edges(Edge::Hard), BTreeSet::new());
+    assert_eq!(steps.edges(Edge::Soft), [("+sub/0", "-sub/0.0")].into());
+}
+
+#[test]
 fn what_is_updated_lets_go_before_the_old_one_is_removed() {
     let declared = |which: usize| {
         graph(|graph| {

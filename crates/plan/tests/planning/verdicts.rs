@@ -354,3 +354,21 @@ fn what_was_being_made_is_removed_and_not_forgotten() {
     let plan = world.plan(&DECLARED.graph().emptied());
     assert_eq!((change(&plan, "net/0").action, &*change(&plan, "net/0").reason), (Action::Forget, "already gone"));
 }
+
+#[test]
+fn what_is_held_fast_is_not_replaced() {
+    let declared = |range: &'static str, label: &'static str| {
+        graph(|graph| {
+            let net = NetSpec { range: range.into(), label: label.into(), map: BTreeMap::new().into() };
+            let net = graph.add::<Net>("net/0", net);
+            let map = Input::entries([("a".into(), net.id)]);
+            _ = graph.add::<Net>("net/1", NetSpec { range: "r".into(), label: "l".into(), map });
+        })
+    };
+    let world = World::of(&declared("a", "l"));
+    assert!(world.plan(&declared("a", "m")).refusals.is_empty(), "an update leaves it where it is");
+    let plan = world.plan(&declared("b", "l"));
+    let [refusal] = plan.refusals.as_slice() else { panic!("one refusal: {:?}", plan.refusals) };
+    assert_eq!(refusal.address, address("net/1"));
+    assert!(refusal.problem.contains("net/0 would have to be replaced"), "{}", refusal.problem);
+}

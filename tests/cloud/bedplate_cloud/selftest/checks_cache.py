@@ -151,6 +151,10 @@ def cache_references(cloud: Cloud) -> None:
     fails("CacheSubnetGroupInUse", lambda: cache.delete_cache_subnet_group(CacheSubnetGroupName=name))
     bad = {"CacheSubnetGroupName": "bad", "CacheSubnetGroupDescription": "d", "SubnetIds": ["subnet-0123456789abcdef0"]}
     fails("InvalidSubnet", lambda: cache.create_cache_subnet_group(**bad))
+    group = show(cloud, name)["MemberClusters"][0]
+    group = cache.describe_cache_clusters(CacheClusterId=group)["CacheClusters"][0]["CacheSubnetGroupName"]
+    left = {"CacheSubnetGroupName": group, "SubnetIds": net.private[:1]}
+    fails("SubnetInUse", lambda: cache.modify_cache_subnet_group(**left))
 
 
 @row("cache-replicas")

@@ -183,6 +183,17 @@ def cluster_update(cloud: Cloud) -> None:
     assert len(kit.eks.list_updates(name=kit.name)["updateIds"]) == 3
 
 
+@row("cluster-update-zones")
+def cluster_update_zones(cloud: Cloud) -> None:
+    kit = Kit(cloud)
+    name = kit.create()["name"]
+    cloud.advance()
+    eks, other = cloud.client("eks"), kit.net.subnet(61, "c")
+    move = lambda *subnets: eks.update_cluster_config(name=name, resourcesVpcConfig={"subnetIds": list(subnets)})
+    fails("InvalidParameterException", lambda: move(*kit.net.private, other))
+    move(kit.net.subnet(62, "a"), kit.net.private[1])
+
+
 @row("cluster-update-one")
 def cluster_update_one(cloud: Cloud) -> None:
     kit = Kit(cloud).up()

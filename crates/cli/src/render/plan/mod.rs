@@ -134,8 +134,9 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
             _ = writeln!(text, "      {} {}", "sweeps".dimmed(), leftover.dimmed());
         }
     }
-    if schedule.outages.contains(&change.address) {
-        _ = writeln!(text, "      {} missing for a while: it cannot stand beside its replacement", "!".yellow().bold());
+    let gone_first = change.make.is_some() && change.removals.iter().any(|it| it.first && it.id.is_some());
+    if gone_first || schedule.outages.contains(&change.address) {
+        _ = writeln!(text, "      {} missing for a while: the old one goes first", "!".yellow().bold());
     }
 }
 
