@@ -8,8 +8,13 @@ use crate::{Workspace, process};
 
 pub(crate) fn run(workspace: &Workspace) -> Result<ExitCode> {
     // All of the workspace: another choice would mean other features of the dependencies, and they would be built again.
-    let mut command = process::cargo(workspace);
-    command.args(["test", "--workspace", "--quiet", "--test", "docs"]).env("BEDPLATE_WRITE_DOCS", "1");
-    process::run(&mut command, "writing docs/settings.md and docs/platform.schema.json")?;
+    for (pages, which) in [
+        ("settings, schema, resource types and permissions", &["--test", "docs"][..]),
+        ("commands", &["--bin", "bedplate", "reference::"]),
+    ] {
+        let mut command = process::cargo(workspace);
+        command.args(["test", "--workspace", "--quiet"]).args(which).env("BEDPLATE_WRITE_DOCS", "1");
+        process::run(&mut command, &format!("writing the pages of the {pages}"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -34,7 +34,7 @@ enum Task {
     Localstack(localstack::Args),
     /// Builds bedplate, bootstraps a whole platform in the local cloud, and leaves it running to play with
     Demo(demo::Args),
-    /// Writes docs/settings.md and docs/platform.schema.json from the settings in the code
+    /// Writes docs/settings.md, docs/platform.schema.json and docs/reference/ from the code
     Docs,
     /// Counts the API calls of the main job and writes docs/figures.md
     Figures,

@@ -50,6 +50,15 @@ pub struct VersionSupport {
     pub standard: Vec<String>,
 }
 
+/// The IAM actions that these questions need.
+pub const ACTIONS: &[&str] = &[
+    "ec2:DescribeAvailabilityZones",
+    "eks:DescribeAddonVersions",
+    "eks:DescribeClusterVersions",
+    "iam:GetRole",
+    "sts:GetCallerIdentity",
+];
+
 /// Asks who makes the calls. For a role's session it looks up the role: the session's ARN lacks the role's path.
 ///
 /// # Errors

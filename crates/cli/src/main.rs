@@ -5,6 +5,8 @@ mod args;
 mod commands;
 mod exit;
 mod organization;
+#[cfg(test)]
+mod reference;
 mod render;
 mod run;
 mod session;

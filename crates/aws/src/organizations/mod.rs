@@ -9,6 +9,14 @@ use aws_sdk_organizations::types::PolicyTypeStatus;
 use bedplate_model::{CallError, Class};
 use std::collections::BTreeSet;
 
+/// The IAM actions that these questions need; the policies' own are those of their type.
+pub const ACTIONS: &[&str] = &[
+    "organizations:DescribeAccount",
+    "organizations:DescribeOrganization",
+    "organizations:DescribeOrganizationalUnit",
+    "organizations:ListRoots",
+];
+
 /// The organization that the account belongs to, as its management account sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {

@@ -49,6 +49,12 @@ struct Known {
 }
 
 impl StateObject {
+    /// The IAM actions on the bucket that a state in it needs. Who may not list it is told of a missing object as if it were
+    /// forbidden.
+    pub const BUCKET_ACTIONS: &[&str] = &["s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning", "s3:ListBucket"];
+    /// The IAM actions on the state and its lock.
+    pub const OBJECT_ACTIONS: &[&str] = &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"];
+
     /// Finds the bucket's region. Nothing is written.
     ///
     /// # Errors
