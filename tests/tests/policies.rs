@@ -20,14 +20,19 @@ struct Policy {
     document: Value,
 }
 
-static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
-    let cloud = Cloud::start();
+/// A cloud with an organization, and a project with everything in it.
+fn everything(cloud: &Cloud) -> Project {
     cloud.call("organizations", "create_organization", json!({"FeatureSet": "ALL"}));
     let root = cloud.call("organizations", "list_roots", json!({}))["Roots"][0].text("Id").to_owned();
     for kind in ["SERVICE_CONTROL_POLICY", "TAG_POLICY"] {
         cloud.call("organizations", "enable_policy_type", json!({"RootId": root, "PolicyType": kind}));
     }
-    let project = Project::with(&cloud, &EVERYTHING.replace("ROOT", &root));
+    Project::with(cloud, &EVERYTHING.replace("ROOT", &root))
+}
+
+static POLICIES: LazyLock<Vec<Policy>> = LazyLock::new(|| {
+    let cloud = Cloud::start();
+    let project = everything(&cloud);
     project.bootstrap();
     let state = project.state();
     let mut found = Vec::new();
@@ -113,6 +118,75 @@ fn the_linter_finds_what_is_wrong() {
     ]);
     let addresses: BTreeSet<&str> = found.iter().map(|finding| finding.text("address")).collect();
     assert_eq!(addresses, ["condition", "misspelt", "nobody"].into(), "{found:#?}");
+}
+
+/// A policy of `docs/reference`.
+fn reference(name: &str) -> Value {
+    serde_json::from_str(&fs_err::read_to_string(root().join("docs/reference").join(name)).unwrap()).unwrap()
+}
+
+/// The actions that these policies allow.
+fn allowed(names: &[&str]) -> BTreeSet<String> {
+    let policies: Vec<Value> = names.iter().map(|name| reference(name)).collect();
+    let statements = policies.iter().flat_map(|policy| policy.list("Statement"));
+    statements.flat_map(|statement| texts(&statement["Action"])).map(str::to_owned).collect()
+}
+
+/// The actions that the calls of a run need, as far as AWS's services ask for them.
+fn needed(run: &Value) -> BTreeSet<String> {
+    let calls = run["api_calls"].as_object().expect("calls").keys();
+    let calls = calls.filter(|call| !call.starts_with("kubernetes:")).map(|call| match call.as_str() {
+        "s3:DeleteObjects" => "s3:DeleteObject",
+        "s3:GetBucketEncryption" => "s3:GetEncryptionConfiguration",
+        "s3:GetBucketLifecycleConfiguration" => "s3:GetLifecycleConfiguration",
+        "s3:GetPublicAccessBlock" => "s3:GetBucketPublicAccessBlock",
+        "s3:ListBucketIntelligentTieringConfigurations" => "s3:GetIntelligentTieringConfiguration",
+        "s3:ListBuckets" => "s3:ListAllMyBuckets",
+        "s3:ListObjectVersions" => "s3:ListBucketVersions",
+        "s3:ListObjectsV2" => "s3:ListBucket",
+        "s3:PutBucketEncryption" => "s3:PutEncryptionConfiguration",
+        "s3:PutBucketIntelligentTieringConfiguration" => "s3:PutIntelligentTieringConfiguration",
+        "s3:PutBucketLifecycleConfiguration" => "s3:PutLifecycleConfiguration",
+        "s3:PutPublicAccessBlock" => "s3:PutBucketPublicAccessBlock",
+        call if call.starts_with("budgets:Describe") => "budgets:ViewBudget",
+        call if call.starts_with("budgets:") && !call.contains("Tag") => "budgets:ModifyBudget",
+        call => call,
+    });
+    calls.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_policies_of_the_reference_allow_every_call() {
+    let cloud = Cloud::start();
+    let project = everything(&cloud);
+    let deploy = allowed(&["deploy-foundation.json", "deploy-services.json"]);
+    let plan = allowed(&["plan.json"]);
+    assert!(plan.is_subset(&deploy), "{:?}", plan.difference(&deploy));
+
+    let run = |args: &[&str], allowed: &BTreeSet<String>| {
+        let needed = needed(&project.run(args).ok().json());
+        assert!(needed.is_subset(allowed), "{args:?} needs {:?}", needed.difference(allowed));
+    };
+    run(&["plan", "--json"], &plan);
+    run(&["bootstrap", "--yes", "--json"], &deploy);
+    run(&["plan", "--json"], &plan);
+    run(&["drift", "--json"], &plan);
+    project.write(
+        "platform.toml",
+        &project.read("platform.toml").replace("[costs.report]", "[tags]\nTeam = \"a\"\n[costs.report]"),
+    );
+    run(&["apply", "--yes", "--json"], &deploy);
+    run(&["destroy", "--yes", "--lift-protection", "--empty-buckets", "--json"], &deploy);
+}
+
+#[test]
+fn the_linter_finds_nothing_in_the_policies_of_the_reference() {
+    let names = ["deploy-foundation.json", "deploy-services.json", "plan.json", "state.json"];
+    let policies = names.map(reference);
+    let found: Vec<_> =
+        names.iter().zip(&policies).map(|(name, policy)| (*name, "iam.role.inline_policies", policy)).collect();
+    let found = lint(&found);
+    assert!(found.is_empty(), "{found:#?}");
 }
 
 const LAKE: &str = "arn:aws:s3:::fintechglobal-data-lake-797923187401-us-east-1";

@@ -1,7 +1,7 @@
 //! From the SDK's errors to [`CallError`]: the operation, the code, the request id, and what it means.
 
 use crate::ledger::prefix;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_types::request_id::RequestId;
 use bedplate_model::{CallError, Class};
@@ -56,7 +56,8 @@ where
             SdkError::ResponseError(_) => "UnreadableAnswer",
             _ => "NotSent",
         };
-        let message = DisplayErrorContext(error).to_string();
+        let message = causes(error);
+        let code = if message.contains("no credentials found in chain") { "NoCredentials" } else { code };
         return CallError::local(&operation, code, message, Class::Unreachable);
     };
     let code = service.code().unwrap_or("Unknown").to_owned();
@@ -64,6 +65,26 @@ where
     let request_id = service.meta().request_id().or_else(|| error.request_id()).map(str::to_owned);
     let class = classify(&code, &message);
     CallError { operation, code, message, request_id, class }
+}
+
+/// The causes of an error from the outermost to the first, without those that only say that there is another one.
+fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    const EMPTY: [&str; 5] =
+        ["dispatch failure", "io error", "other", "client error (Connect)", "the credential provider was not enabled"];
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        if !EMPTY.contains(&&*text) && !causes.last().is_some_and(|outer| outer.contains(&text)) {
+            causes.push(text);
+        }
+        next = error.source();
+    }
+    // The chain of credential providers says in a line each why it has none.
+    let text = causes.join(": ").replace(" the credential provider was not enabled:", "");
+    let lines = text.replace(": the credential provider was not enabled", "");
+    let lines: Vec<&str> = lines.lines().map(str::trim).collect();
+    lines.join("; ").replace("Attempted:;", "Attempted:")
 }
 
 /// `ec2:CreateVpc` from `aws_sdk_ec2::operation::create_vpc::CreateVpcError`.
@@ -224,6 +245,25 @@ mod tests {
         assert_eq!(operation_of(name), "ec2:CreateVpc");
         let name = std::any::type_name::<aws_sdk_cloudwatchlogs::operation::create_log_group::CreateLogGroupError>();
         assert_eq!(operation_of(name), "logs:CreateLogGroup");
+    }
+
+    #[test]
+    fn causes_are_told_without_what_wraps_them() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Told(&'static str, #[source] Option<Box<Told>>);
+        let told = |texts: &[&'static str]| {
+            let chain = texts.iter().rev().fold(None, |inner, text| Some(Box::new(Told(text, inner))));
+            causes(&*chain.expect("a cause"))
+        };
+        let refused = ["dispatch failure", "io error", "client error (Connect)", "tcp connect error", "refused"];
+        assert_eq!(told(&refused), "tcp connect error: refused");
+        let chain = "no credentials found in chain. Attempted:\n  Profile: the credential provider was not enabled\n  \
+                     Environment: the credential provider was not enabled: not set";
+        assert_eq!(
+            told(&["dispatch failure", "other", "the credential provider was not enabled", chain]),
+            "no credentials found in chain. Attempted: Profile; Environment: not set"
+        );
     }
 
     #[test]

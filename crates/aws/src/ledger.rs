@@ -197,6 +197,7 @@ pub(crate) fn prefix(service: &str) -> String {
         "CloudWatch Logs" | "cloudwatchlogs" => "logs".to_owned(),
         "Application Auto Scaling" | "applicationautoscaling" => "application-autoscaling".to_owned(),
         "Cost Explorer" | "costexplorer" => "ce".to_owned(),
+        "Cost and Usage Report Service" | "costandusagereport" => "cur".to_owned(),
         "Resource Groups Tagging API" | "resourcegroupstagging" => "tag".to_owned(),
         // Both versions of the API share their actions.
         "Elastic Load Balancing" | "Elastic Load Balancing v2" | "elasticloadbalancingv2" => {

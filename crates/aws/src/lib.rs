@@ -24,6 +24,7 @@ pub mod scaling;
 pub mod secrets;
 pub mod sns;
 
+mod action;
 mod clients;
 mod error;
 mod fence;
@@ -37,6 +38,7 @@ mod state_object;
 mod throttle;
 mod values;
 
+pub use action::action;
 pub use clients::Aws;
 pub use fence::Fence;
 pub use kinds::KINDS;

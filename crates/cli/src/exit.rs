@@ -1,6 +1,9 @@
 //! How a command ends.
 
-use crate::{advice::call_hint, render::Printer};
+use crate::{
+    advice::{Advice, call_advice},
+    render::Printer,
+};
 use bedplate_engine::SurveyError;
 use bedplate_model::CallError;
 use bedplate_platform::config::ConfigError;
@@ -50,36 +53,49 @@ impl Refused {
 
 /// Shows an error with what to do next, and gives its exit code.
 pub(crate) fn report(printer: &Printer, error: &anyhow::Error) -> ExitCode {
-    let hint = hint(error);
+    let advice = advice(error);
     // A configuration error is its own picture of the file.
     if let Some(error) = error.downcast_ref::<ConfigError>() {
         printer.picture(&error.to_string(), &error.render_colored());
     } else {
-        printer.error(&format!("{error:#}"), hint.as_deref());
+        let request = call(error).and_then(|call| call.request_id.as_deref());
+        printer.error(&with_request(format!("{error:#}"), request), advice.as_ref());
     }
     let refused = error.is::<Refused>() || error.is::<ConfigError>() || error.is::<StoreError>();
     ExitCode::from(if refused { 3 } else { 1 })
 }
 
-fn hint(error: &anyhow::Error) -> Option<String> {
+/// A message with the request that AWS's support can find it by.
+pub(crate) fn with_request(message: String, request_id: Option<&str>) -> String {
+    match request_id {
+        Some(id) => format!("{message} (request id {id})"),
+        None => message,
+    }
+}
+
+fn advice(error: &anyhow::Error) -> Option<Advice> {
     if let Some(refused) = error.downcast_ref::<Refused>() {
-        return Some(refused.hint.clone());
+        return Some(refused.hint.as_str().into());
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
-        return Some(store_hint(error));
+        return Some(store_advice(error));
     }
-    let call = error.chain().find_map(|cause| {
+    call(error).map(call_advice)
+}
+
+/// The call that failed, if it was one.
+fn call(error: &anyhow::Error) -> Option<&CallError> {
+    error.chain().find_map(|cause| {
         let survey = cause.downcast_ref::<SurveyError>().and_then(|survey| match survey {
             SurveyError::Call { source, .. } => Some(source),
             _ => None,
         });
         survey.or_else(|| cause.downcast_ref::<CallError>())
-    });
-    call.map(call_hint)
+    })
 }
 
 /// What to do about a state that cannot be read, saved or locked.
-pub(crate) fn store_hint(error: &StoreError) -> String {
+pub(crate) fn store_advice(error: &StoreError) -> Advice {
     match error {
         StoreError::Io { source, .. } => match source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on that disk, then run the same command again",
@@ -88,22 +104,22 @@ pub(crate) fn store_hint(error: &StoreError) -> String {
             }
             _ => "see that the folder can be written, or name another place with --state, then run the same command again",
         }
-        .to_owned(),
+        .into(),
         StoreError::Remote { source, .. } => match source.downcast_ref::<CallError>() {
-            Some(call) => call_hint(call),
-            None => "see that the bucket can be reached, then run the same command again".to_owned(),
+            Some(call) => call_advice(call),
+            None => "see that the bucket can be reached, then run the same command again".into(),
         },
-        StoreError::Kept { source, .. } => store_hint(source),
+        StoreError::Kept { source, .. } => store_advice(source),
         StoreError::Locked { .. } => {
-            "the lock ends with the process that holds it: wait for it, or stop it and run the same command again".to_owned()
+            "the lock ends with the process that holds it: wait for it, or stop it and run the same command again".into()
         }
         StoreError::LockLost { .. } | StoreError::Moved { .. } => {
             "see that nobody else works on this stack (`bedplate state unlock` says who does), then run the same command again"
-                .to_owned()
+                .into()
         }
         // They say it themselves.
         StoreError::Format { .. } | StoreError::Unfit { .. } => {
-            "nothing was touched; do as the message says, then run the same command again".to_owned()
+            "do that, then run the same command again".into()
         }
     }
 }

@@ -3,12 +3,16 @@
 use crate::{args::Globals, commands::kubeconfig, exit::Refused, render::Printer};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use bedplate_aws::{Aws, KINDS, Recorded, StateObject, facts};
+use bedplate_aws::{
+    Aws, KINDS, Recorded, StateObject,
+    facts::{self, Support},
+};
 use bedplate_engine::{Kinds, Recovered, foresee, owned, recover, survey};
 use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{
-    Facts, choices,
+    Facts,
+    choices::{self, ChoiceError},
     config::{Config, Environment},
 };
 use bedplate_state::{
@@ -204,12 +208,14 @@ pub(crate) struct Account {
 impl Account {
     /// Connects and checks the account.
     pub(crate) async fn connect(globals: &Globals, local: &Local) -> Result<Self> {
-        let aws = Aws::new(&sdk_config(globals, local.config.region.as_str()).await);
+        let sdk = sdk_config(globals, local.config.region.as_str()).await;
+        let aws = Aws::new(&sdk);
         if let Some(lease) = local.lease() {
             let lease = Arc::clone(lease);
             aws.fence.guard(move || lease.holds());
         }
-        let caller = facts::caller(&aws).await.context("asking AWS who makes the calls failed")?;
+        let asked = sdk.endpoint_url().map_or_else(|| format!("AWS in {}", local.config.region), ToOwned::to_owned);
+        let caller = facts::caller(&aws).await.with_context(|| format!("asking {asked} who makes the calls failed"))?;
         let configured = local.config.account_id.to_string();
         if caller.account != configured {
             return Err(Refused::new(
@@ -408,7 +414,26 @@ async fn decide(aws: &Aws, config: &Config, caller: &facts::Caller, state: &mut 
         zones: zones.into_iter().map(|zone| zone.id).collect(),
         addon_versions: addons,
     };
-    let facts = choices::decide(config, &found, &mut state.choices)
-        .map_err(|error| Refused::new(error.to_string(), "correct the configuration"))?;
-    Ok(facts)
+    let decided = choices::decide(config, &found, &mut state.choices);
+    if let Err(ChoiceError::NoSuchAddon { .. }) = &decided {
+        // A version that EKS does not have has no add-ons either.
+        cluster_version(aws, config).await?;
+    }
+    decided
+        .map_err(|error| Refused::new(error.to_string(), "correct the configuration, then run the same command again"))
+}
+
+/// How far AWS supports the configured version of Kubernetes, and the versions in standard support. One that it does not have
+/// is refused.
+pub(crate) async fn cluster_version(aws: &Aws, config: &Config) -> Result<(Support, String)> {
+    let version = config.cluster.version.to_string();
+    let found = facts::cluster_version(aws, &version).await.context("asking AWS for the versions of EKS failed")?;
+    let standard = found.standard.join(", ");
+    let unknown = || {
+        Refused::new(
+            format!("EKS does not have Kubernetes {version}"),
+            format!("set `version` in [cluster] to one of {standard}, then run the same command again"),
+        )
+    };
+    Ok((found.support.ok_or_else(unknown)?, standard))
 }

@@ -1,6 +1,10 @@
 //! `apply`, and what every command that changes something shares.
 
-use super::{consent, plan::SavedPlan, preflight};
+use super::{
+    consent,
+    plan::{REFUSED, SavedPlan},
+    preflight,
+};
 use crate::{
     args::{ApplyArgs, Globals},
     exit::{Exit, Refused},
@@ -72,11 +76,13 @@ pub(crate) async fn carry_out(
     if let Some(refusal) = plan.refusals.first() {
         let all: Vec<String> = plan.refusals.iter().map(|it| format!("{}: {}", it.address, it.problem)).collect();
         let mut message = format!("nothing was touched: {}", all.join("; "));
+        let mut hint = refusal.hint.as_str();
         if !printer.json && !printer.quiet {
             show_plan(printer, plan, &session.kinds);
             "nothing was touched: this plan cannot be applied".clone_into(&mut message);
+            hint = REFUSED;
         }
-        return Err(Refused::new(message, refusal.hint.clone()));
+        return Err(Refused::new(message, hint));
     }
     if plan.is_empty() {
         return nothing_to_do(session, plan, printer).await;

@@ -40,6 +40,9 @@ impl SavedPlan {
     }
 }
 
+/// What to do about a plan whose refusals were shown one by one.
+pub(crate) const REFUSED: &str = "do what is said above of each resource, then run the same command again";
+
 pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -> Result<Exit> {
     let session = Session::open(globals).await?;
     organization::check(&session).await?;
@@ -66,8 +69,9 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
         printer.note(&format!("Saved; `bedplate apply {}` carries it out.", path.display()));
     }
     if let Some(refusal) = plan.refusals.first() {
-        // Already shown in full.
-        return Err(Refused::new("this plan cannot be applied", refusal.hint.clone()));
+        // Already shown in full, except to scripts.
+        let hint = if printer.json { &refusal.hint } else { REFUSED };
+        return Err(Refused::new("this plan cannot be applied", hint));
     }
     Ok(if args.detailed_exitcode && !plan.is_empty() { Exit::Pending } else { Exit::Done })
 }

@@ -1,19 +1,15 @@
 //! `preflight`: would it work?
 
 use crate::{
-    advice::{CLUSTER_UNREACHABLE, call_hint},
+    advice::{CLUSTER_UNREACHABLE, call_advice},
     args::Globals,
-    exit::{Exit, Refused},
+    exit::Exit,
     organization,
     render::Printer,
-    session::Session,
+    session::{Session, cluster_version},
 };
 use anyhow::Result;
-use bedplate_aws::{
-    eks::Cluster,
-    facts::{self, Support},
-    kubernetes,
-};
+use bedplate_aws::{eks::Cluster, facts::Support, kubernetes};
 use bedplate_model::Reconcile;
 use serde_json::json;
 
@@ -23,7 +19,7 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     if session.local.config.cluster.enabled
         && let Err(error) = kubernetes::reach(&session.aws, &session.local.config.cluster_name()).await
     {
-        printer.warning(&format!("{}; {}", error.message, call_hint(&error)));
+        printer.warning(&format!("{}; {}", error.message, call_advice(&error)));
     }
     let account = session.local.config.account_id.to_string();
     let region = session.local.config.region.to_string();
@@ -59,20 +55,11 @@ pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
         return Ok(());
     }
     warn_private(session, printer);
-    let version = config.cluster.version.to_string();
-    let found = facts::cluster_version(&session.aws, &version).await?;
-    let standard = found.standard.join(", ");
-    match found.support {
-        Some(Support::Standard) => Ok(()),
-        Some(Support::Extended) => {
-            printer.warning(&format!(
-                "Kubernetes {version} is in extended support, which costs extra; in standard support are {standard}"
-            ));
-            Ok(())
-        }
-        None => Err(Refused::new(
-            format!("EKS does not have Kubernetes {version}"),
-            format!("set cluster.version to one of {standard}"),
-        )),
+    if let (Support::Extended, standard) = cluster_version(&session.aws, config).await? {
+        printer.warning(&format!(
+            "Kubernetes {} is in extended support, which costs extra; in standard support are {standard}",
+            config.cluster.version
+        ));
     }
+    Ok(())
 }

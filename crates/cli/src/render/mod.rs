@@ -12,7 +12,7 @@ pub(crate) use outcome::{outcome_json, show_outcome};
 pub(crate) use plan::{action_word, plan_json, show_plan, warn_unseen};
 pub(crate) use progress::Progress;
 
-use crate::args::Globals;
+use crate::{advice::Advice, args::Globals};
 use bedplate_model::Json;
 use owo_colors::OwoColorize;
 use std::{
@@ -60,19 +60,23 @@ impl Printer {
         if self.json {
             to_stderr(&serde_json::json!({"event": "warning", "message": text}).to_string());
         } else {
-            to_stderr(&format!("{} {text}", "warning:".yellow().bold()));
+            said(&"warning:".yellow().bold(), "warning:".len(), text);
         }
     }
 
     /// What went wrong and what to do.
-    pub(crate) fn error(&self, message: &str, hint: Option<&str>) {
+    pub(crate) fn error(&self, message: &str, advice: Option<&Advice>) {
         if self.json {
+            let hint = advice.map(Advice::to_string);
             to_stderr(&serde_json::json!({"event": "error", "message": message, "hint": hint}).to_string());
             return;
         }
-        to_stderr(&format!("{} {message}", "error:".red().bold()));
-        if let Some(hint) = hint {
-            to_stderr(&format!(" {} {hint}", "next:".cyan().bold()));
+        said(&"error:".red().bold(), "error:".len(), message);
+        if let Some(advice) = advice {
+            if let Some(why) = advice.why() {
+                said(&"  why:".yellow().bold(), "  why:".len(), why);
+            }
+            said(&" next:".cyan().bold(), " next:".len(), advice.next());
         }
     }
 
@@ -89,6 +93,26 @@ impl Printer {
             to_stderr(colored);
         }
     }
+}
+
+/// A text under its label, in the columns of the terminal. What is to be copied, behind four spaces, is one line.
+fn said(label: &dyn std::fmt::Display, columns: usize, text: &str) {
+    let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(LOG, |(width, _)| usize::from(width.0));
+    to_stderr(&format!("{label} {}", hanging(text, columns + 1, width)));
+}
+
+/// A text whose lines begin in the same column, the first without that.
+fn hanging(text: &str, column: usize, width: usize) -> String {
+    let room = width.saturating_sub(column).max(24);
+    let options = textwrap::Options::new(room)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    let lines = text.lines().flat_map(|line| match line.starts_with("    ") {
+        true => vec![line.into()],
+        false => textwrap::wrap(line, &options),
+    });
+    lines.collect::<Vec<_>>().join(&format!("\n{}", " ".repeat(column)))
 }
 
 /// Nobody reads on, or the terminal is gone: a run under way goes on all the same, as its record is the state.
@@ -139,13 +163,27 @@ pub(crate) fn about(duration: std::time::Duration) -> String {
     }
 }
 
+/// What reads well in the log of a pipeline, in columns.
+const LOG: usize = 120;
+
 /// How many columns a result may use: those of the terminal, or what reads well in the log of a pipeline.
 fn width() -> usize {
-    const LOG: usize = 120;
     terminal_size::terminal_size_of(std::io::stdout()).map_or(LOG, |(width, _)| usize::from(width.0))
 }
 
 /// `1 resource`, `2 resources`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_copied_is_one_line() {
+        let text = "set it, then run the same command again:\n    timedatectl set-ntp true --and --something --longer";
+        let expected = "set it, then run the same\n       command again:\n           timedatectl set-ntp true --and --something --longer";
+        assert_eq!(hanging(text, 7, 32), expected);
+    }
 }

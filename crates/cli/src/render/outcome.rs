@@ -2,8 +2,8 @@
 
 use super::{Printer, count, ledger_json, plan::action_word, spoken};
 use crate::{
-    advice::{HELD, call_hint},
-    exit::store_hint,
+    advice::{Advice, call_advice, held, lacks_room, no_room},
+    exit::{store_advice, with_request},
 };
 use bedplate_aws::Ledger;
 use bedplate_engine::{EffectError, Failure, Outcome};
@@ -20,9 +20,9 @@ pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Durati
         return;
     }
     for failure in &outcome.failed {
-        let (details, hint) = explain(failure);
+        let (details, advice) = explain(failure);
         printer.note("");
-        printer.error(&format!("{}: {details}", failure.address), Some(&hint));
+        printer.error(&with_request(format!("{}: {details}", failure.address), request_id(failure)), Some(&advice));
     }
     // Effects of one resource are skipped together.
     let skipped: BTreeSet<_> = outcome.skipped.iter().map(|skipped| (&skipped.address, &skipped.because)).collect();
@@ -48,7 +48,13 @@ pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Durati
     ));
 }
 
-fn explain(failure: &Failure) -> (String, String) {
+/// The request that failed, for AWS's support.
+fn request_id(failure: &Failure) -> Option<&str> {
+    failure.error.call()?.request_id.as_deref()
+}
+
+/// What happened, and what to do about it.
+fn explain(failure: &Failure) -> (String, Advice) {
     let mut message = failure.error.to_string();
     // A transparent error shows its first line only; what is below says why.
     let mut cause = std::error::Error::source(&failure.error);
@@ -56,28 +62,35 @@ fn explain(failure: &Failure) -> (String, String) {
         message = format!("{message}: {source}");
         cause = source.source();
     }
-    let hint = match &failure.error {
-        EffectError::Call(error) => call_hint(error),
-        EffectError::Held { .. } => HELD.to_owned(),
-        EffectError::Store(error) => store_hint(error),
+    let advice = match &failure.error {
+        EffectError::Call(error) => call_advice(error),
+        EffectError::Held { .. } => held(),
+        EffectError::Store(error) => store_advice(error),
         EffectError::Foreign { id } => format!(
             "choose another name in the configuration, or remove {id} if nobody needs it, then run the same command again"
+        )
+        .into(),
+        EffectError::WillNotSettle { .. } => Advice::new(
+            "someone or something else may be changing it back",
+            "find out who, then run the same command again",
         ),
-        EffectError::WillNotSettle { .. } => {
-            "someone or something else may be changing it back: find out who, then run the same command again"
-                .to_owned()
+        EffectError::Deadline { .. } => {
+            Advice::new("AWS is still working on it", "run the same command again: it goes on waiting")
         }
-        EffectError::Deadline { .. } => "AWS is still working on it: the same command goes on waiting".to_owned(),
+        EffectError::Broken { state } if lacks_room(state) => no_room(),
         EffectError::Broken { .. } => {
-            "read AWS's reason above and remove its cause; the same command then replaces it".to_owned()
+            "read AWS's reason above and remove its cause; the same command then replaces it".into()
         }
-        EffectError::NeedsReplacement { .. } => "the same command plans it".to_owned(),
-        EffectError::Vanished { .. } => "the same command makes it again".to_owned(),
+        EffectError::NeedsReplacement { .. } => "run the same command again: it plans the replacement".into(),
+        EffectError::Vanished { .. } => Advice::new(
+            "somebody else removed it",
+            "run the same command again: it makes it again",
+        ),
         EffectError::Unresolved { .. } | EffectError::Misfit(_) | EffectError::Interrupted => {
-            "this is a defect of bedplate: please report it with this message".to_owned()
+            "this is a defect of bedplate: please report it with this message".into()
         }
     };
-    (message, hint)
+    (message, advice)
 }
 
 /// The contract of `apply --json`.
@@ -106,14 +119,14 @@ pub(crate) fn outcome_json(outcome: &Outcome, elapsed: Duration, ledger: &Ledger
 }
 
 fn failure_json(failure: &Failure) -> Json {
-    let (message, hint) = explain(failure);
+    let (message, advice) = explain(failure);
     let call = failure.error.call();
     json!({
         "address": failure.address,
         "operation": call.map(|call| &call.operation),
         "code": failure.error.code(),
         "message": message,
-        "request_id": call.and_then(|call| call.request_id.as_deref()),
-        "hint": hint,
+        "request_id": request_id(failure),
+        "hint": advice.to_string(),
     })
 }

@@ -11,7 +11,7 @@ use petgraph::{
 use std::collections::BTreeMap;
 
 /// A resource's box.
-pub(super) const BOX: (f64, f64) = (190.0, 24.0);
+pub(super) const BOX: (f64, f64) = (216.0, 24.0);
 /// From one box to the next.
 const STEP: (f64, f64) = (250.0, 30.0);
 /// Around a lane, and its heading.

@@ -13,8 +13,7 @@ const SCRIPT: &str = include_str!("graph.js");
 /// Shorter waits are not worth a number.
 const WORTH_NAMING: Duration = Duration::from_secs(60);
 /// What fits into a box, and beside a time.
-const LETTERS: usize = 28;
-const LETTERS_BESIDE: usize = 20;
+const LETTERS: usize = 32;
 
 /// A picture that stands for itself.
 pub(crate) fn svg(picture: &Picture) -> String {
@@ -73,10 +72,11 @@ fn drawing(picture: &Picture) -> Markup {
             @for (index, node) in picture.nodes.iter().enumerate() {
                 @let (x, y) = boxes[index];
                 @let slow = node.expected >= WORTH_NAMING;
+                @let beside = if slow { about(node.expected).len() + 1 } else { 0 };
                 g .node.(node.status.word()).slow[slow] data-index=(index) transform={ "translate(" (x) " " (y) ")" } {
                     title { (node.address) "\n" (node.kind) "\n" (node.status.word()) @if slow { ", takes about " (about(node.expected)) } }
                     rect width=(width) height=(height) rx="5" {}
-                    text x="8" y="16" { (shortened(node.name(), if slow { LETTERS_BESIDE } else { LETTERS })) }
+                    text x="8" y="16" { (shortened(node.name(), LETTERS - beside)) }
                     @if slow { text .time x=(width - 6.0) y="16" text-anchor="end" { (about(node.expected)) } }
                 }
             }

@@ -1,7 +1,7 @@
 //! The contract of `plan --json`.
 
 use super::action_word;
-use crate::{advice::call_hint, render::ledger_json};
+use crate::{advice::call_advice, render::ledger_json};
 use bedplate_aws::Ledger;
 use bedplate_model::{Json, is_known};
 use bedplate_plan::{Change, Plan};
@@ -11,7 +11,7 @@ use serde_json::json;
 pub(crate) fn plan_json(plan: &Plan, ledger: &Ledger) -> Json {
     let changes: Vec<Json> = plan.changes.iter().map(change_json).collect();
     let unseen = plan.unseen.iter().map(|(address, error)| {
-        let hint = call_hint(error);
+        let hint = call_advice(error).to_string();
         json!({"address": address, "operation": error.operation, "code": error.code, "message": error.message, "hint": hint})
     });
     let unseen: Vec<Json> = unseen.collect();

@@ -6,7 +6,7 @@ mod value;
 pub(crate) use json::plan_json;
 
 use super::{Printer, about, count, width};
-use crate::advice::call_hint;
+use crate::advice::call_advice;
 use bedplate_engine::Kinds;
 use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, schedule};
 use bedplate_platform::LAYERS;
@@ -21,7 +21,7 @@ const WORTH_NAMING: Duration = Duration::from_secs(60);
 pub(crate) fn show_plan<C>(printer: &Printer, plan: &Plan, kinds: &Kinds<C>) {
     printer.result(&text(plan, kinds, width(), printer.verbose));
     for refusal in &plan.refusals {
-        printer.error(&format!("{}: {}", refusal.address, refusal.problem), Some(&refusal.hint));
+        printer.error(&format!("{}: {}", refusal.address, refusal.problem), Some(&refusal.hint.as_str().into()));
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) fn warn_unseen(printer: &Printer, plan: &Plan) {
     // The calls differ, what came of them mostly does not.
     let mut reasons: BTreeMap<(&str, String), Vec<&str>> = BTreeMap::new();
     for (address, error) in &plan.unseen {
-        reasons.entry((&error.message, call_hint(error))).or_default().push(address.as_str());
+        reasons.entry((&error.message, call_advice(error).to_string())).or_default().push(address.as_str());
     }
     for ((reason, hint), addresses) in reasons {
         let what = addresses.join(", ");

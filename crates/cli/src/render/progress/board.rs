@@ -105,13 +105,19 @@ impl Board {
                 );
             }
             Event::Waiting { address, state, .. } => {
-                for effect in self.effects.iter_mut().filter(|it| it.address == **address) {
-                    if let Stage::Running(_, word) = &mut effect.progress {
-                        *word = Some((*state).to_owned());
-                    }
-                }
+                self.mention(address, state);
             }
-            Event::Retrying { .. } | Event::Held { .. } | Event::Swept { .. } => {}
+            Event::Retrying { address, error } => self.mention(address, &format!("trying again: {}", error.code)),
+            Event::Held { .. } | Event::Swept { .. } => {}
+        }
+    }
+
+    /// Shows this of what runs.
+    fn mention(&mut self, address: &Address, what: &str) {
+        for effect in self.effects.iter_mut().filter(|it| it.address == *address) {
+            if let Stage::Running(_, word) = &mut effect.progress {
+                *word = Some(what.to_owned());
+            }
         }
     }
 

@@ -20,6 +20,8 @@ use std::{
 
 /// In a log the same wait is mentioned again only after this time.
 const REMIND: Duration = Duration::from_secs(30);
+/// How often a call is repeated without a word: most obstacles are gone within seconds.
+const PATIENCE: u32 = 5;
 /// How often the live picture is drawn again.
 const FRAME: Duration = Duration::from_millis(200);
 
@@ -31,6 +33,8 @@ pub(crate) struct Progress {
     board: Arc<Mutex<Board>>,
     /// Last mention of each wait.
     waits: Mutex<BTreeMap<Address, (String, Duration)>>,
+    /// How often calls of each were repeated.
+    repeats: Mutex<BTreeMap<Address, u32>>,
     live: Option<ProgressBar>,
 }
 
@@ -40,7 +44,7 @@ impl Progress {
         let board = Arc::new(Mutex::new(Board::new(plan, schemas)));
         let live = !printer.json && !printer.quiet && std::io::stderr().is_terminal();
         let live = live.then(|| picture(Arc::clone(&board)));
-        Self { printer, started: Instant::now(), board, waits: Mutex::default(), live }
+        Self { printer, started: Instant::now(), board, waits: Mutex::default(), repeats: Mutex::default(), live }
     }
 
     /// Says something without tearing the picture.
@@ -89,12 +93,20 @@ impl Progress {
                 }
             }
             Event::Swept { address, leftover } => self.line(address, &format!("{} {leftover}", "swept".red())),
+            Event::Retrying { address, error } => {
+                let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
+                let repeated = repeats.entry((*address).clone()).or_default();
+                *repeated += 1;
+                if *repeated == PATIENCE + 1 {
+                    self.line(address, &format!("trying again and again: {error}").dimmed().to_string());
+                }
+            }
             Event::Finished { address, action, elapsed } => {
                 let progress = self.board().counts();
                 self.line(address, &format!("{} in {} {}", done_word(*action), spoken(*elapsed), progress.dimmed()));
             }
             Event::Failed { address, error } => self.line(address, &format!("{} {error}", "failed:".red().bold())),
-            Event::Started { .. } | Event::Retrying { .. } | Event::Skipped { .. } => {}
+            Event::Started { .. } | Event::Skipped { .. } => {}
         }
     }
 }
