@@ -5,7 +5,7 @@ mod value;
 
 pub(crate) use json::plan_json;
 
-use super::{Printer, about, count, width};
+use super::{Printer, about, count, hanging, width};
 use crate::advice::call_advice;
 use bedplate_engine::Kinds;
 use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, schedule};
@@ -66,8 +66,9 @@ fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
             show_change(&mut text, change, schemas, &schedule, Layout { column, width, all });
         }
     }
-    _ = write!(text, "\n{}: {}; {} unchanged.", "Plan".bold(), counts(&plan.summary()), plan.unchanged);
-    _ = write!(text, " {}", expectation(plan, schemas, &schedule));
+    let counts = counts(&plan.summary());
+    let sum = format!("{counts}; {} unchanged. {}", plan.unchanged, expectation(plan, schemas, &schedule));
+    _ = write!(text, "\n{}: {}", "Plan".bold(), hanging(&sum, "Plan: ".len(), width));
     text
 }
 
@@ -121,7 +122,8 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
     if !matches!(change.action, Action::Create) || change.reason != bedplate_plan::DOES_NOT_EXIST {
         notes.push(format!("{}: {}", action_word(change.action), change.reason));
     }
-    _ = writeln!(text, "  {symbol} {}{pad}  {}", name.bold(), notes.join(" · ").dimmed());
+    let notes = hanging(&notes.join(" · "), layout.column + "  +   ".len(), layout.width);
+    _ = writeln!(text, "  {symbol} {}{pad}  {}", name.bold(), notes.dimmed());
     if change.action != Action::Create || layout.all {
         for field in &change.fields {
             value::field(text, field, layout.width, change.action == Action::Create);
