@@ -37,6 +37,11 @@ pub(crate) async fn known(globals: &Globals) -> Result<Json> {
     let graph = local.recorded_graph()?;
     match (&local.saved, graph) {
         (Some(state), Some(graph)) => Ok(outputs(&graph, state)),
+        // Some settings have a part that is decided once, by the next plan: a version of the cluster, with its add-ons.
+        (Some(_), None) => Err(Refused::new(
+            "the configuration was changed since the last apply in a way that changes what the outputs are made of",
+            "run `bedplate apply`, or look at them with the configuration as it was",
+        )),
         _ => Err(Refused::new("nothing is built yet, so there are no outputs", "run `bedplate bootstrap`")),
     }
 }

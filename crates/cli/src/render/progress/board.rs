@@ -187,7 +187,7 @@ impl Board {
         let name = effect.address.as_str().split_once('/').map_or(effect.address.as_str(), |(_, rest)| rest);
         let word = word.map_or_else(|| verb(effect.action).to_owned(), str::to_lowercase);
         let elapsed = now.saturating_sub(since);
-        let usual = if elapsed <= effect.expected { "of about" } else { "instead of" };
+        let usual = if elapsed.as_secs() <= effect.expected.as_secs() { "of about" } else { "instead of" };
         let mut text = format!("  {name}: {word}, {} {usual} {}", about(elapsed), about(effect.expected));
         let waiting: Vec<&Effect> =
             effect.next.iter().map(|&next| &self.effects[next]).filter(|it| it.progress == Stage::Waiting).collect();
