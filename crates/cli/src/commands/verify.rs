@@ -37,7 +37,10 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     }
     printer.error(
         &format!("{} broken", count(broken, "promise")),
-        Some("`bedplate drift` shows what was changed outside bedplate, and `bedplate drift --repair` puts it back"),
+        Some(
+            &"`bedplate drift` shows what was changed outside bedplate, and `bedplate drift --repair` puts it back"
+                .into(),
+        ),
     );
     Ok(Exit::Failed)
 }

@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str, file: &str, environment: Option<Environment>) ->
     mend(mended.get_mut(), &broken, &minimal);
     match Config::deserialize(toml::Deserializer::from(mended)) {
         Ok(mut config) => {
-            config.written = origin::lines(text).into_keys().collect();
+            config.written = origin::lines(text, environment).into_keys().collect();
             let findings = config.findings().into_iter();
             let sure = findings.filter(|finding| !finding.keys.iter().any(|key| touches(&broken, key)));
             problems.extend(sure.map(|finding| locate(table.get_ref(), finding)));
