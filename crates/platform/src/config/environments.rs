@@ -131,7 +131,8 @@ mod tests {
         );
         assert_eq!(development.tags.len(), 2, "{:?}", development.tags);
         // The file's own choice does the same.
-        assert_eq!(development, parse(&format!("environment = \"development\"\n{TWO}"), None).unwrap());
+        let chosen = parse(&format!("environment = \"development\"\n{TWO}"), None).unwrap();
+        assert_eq!(development, Config { written: development.written.clone(), ..chosen });
     }
 
     #[test]
