@@ -204,7 +204,9 @@ impl Kind<Cloud> for Simulated {
             let began = Instant::now();
             tokio::time::sleep(LATENCY).await;
             let mut world = cloud.world();
-            operation.map(|operation| world.looks.entry(operation).or_default().push(began));
+            if let Some(operation) = operation {
+                world.looks.entry(operation).or_default().push(began);
+            }
             *world.reads.entry(self.name()).or_default() += 1;
             let mine =
                 world.held.iter().filter(|((kind, id), held)| *kind == self.name() && which.covers(id, &held.tags));

@@ -44,7 +44,7 @@ pub enum EffectError {
     #[error("{call}; held by {}", named(.by))]
     Held {
         /// The refusal.
-        call: CallError,
+        call: Box<CallError>,
         /// What is in the way.
         by: Vec<Outsider>,
     },
@@ -78,7 +78,8 @@ impl EffectError {
     /// The failed call, where it was one.
     pub fn call(&self) -> Option<&CallError> {
         match self {
-            Self::Call(call) | Self::Held { call, .. } => Some(call),
+            Self::Call(call) => Some(call),
+            Self::Held { call, .. } => Some(call),
             _ => None,
         }
     }
@@ -86,7 +87,8 @@ impl EffectError {
     /// A short name for scripts: the service's code, or our own.
     pub fn code(&self) -> &str {
         match self {
-            Self::Call(call) | Self::Held { call, .. } => &call.code,
+            Self::Call(call) => &call.code,
+            Self::Held { call, .. } => &call.code,
             Self::Store(_) => "StateNotSaved",
             Self::Foreign { .. } => "ForeignResource",
             Self::WillNotSettle { .. } => "WillNotSettle",

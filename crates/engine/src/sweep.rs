@@ -107,7 +107,7 @@ impl<C> Engine<'_, C> {
     /// Why a removal is given up that was refused for the last time.
     pub(crate) async fn given_up(&self, kind: &dyn Kind<C>, id: &Id, call: CallError) -> EffectError {
         let by = self.holders(kind, id).await;
-        if by.is_empty() { EffectError::Call(call) } else { EffectError::Held { call, by } }
+        if by.is_empty() { EffectError::Call(call) } else { EffectError::Held { call: Box::new(call), by } }
     }
 
     /// Who may not look, or looks in vain, learns no names. The removal goes its way all the same.
