@@ -10,6 +10,7 @@ mod reference;
 mod render;
 mod run;
 mod session;
+mod signals;
 
 use clap::Parser;
 use std::process::ExitCode;

@@ -14,8 +14,9 @@ use crate::{
     },
     run::{self, RunLog, Timeline},
     session::{self, Session},
+    signals::{self, Signals},
 };
-use anyhow::{Context, Result};
+use anyhow::Result;
 use bedplate_engine::{Engine, Journal};
 use bedplate_model::Json;
 use bedplate_plan::{Options, Plan};
@@ -102,7 +103,7 @@ pub(crate) async fn carry_out(
     let progress = Arc::new(Progress::new(*printer, plan, &session.kinds));
     let cancel = CancellationToken::new();
     let mut watchers = tokio::task::JoinSet::new();
-    watchers.spawn(watch_signals(cancel.clone(), Arc::clone(&progress)));
+    watchers.spawn(signals::watch(Signals::listen()?, cancel.clone(), Arc::clone(&progress)));
     if let Some(lease) = session.local.lease() {
         watchers.spawn(watch_lease(Arc::clone(lease), cancel.clone(), Arc::clone(&progress)));
     }
@@ -181,18 +182,6 @@ pub(crate) fn show_outputs(printer: &Printer, outputs: &Json) {
     }
 }
 
-/// The first signal starts nothing new; the second leaves at once. Both leave a state from which the next run goes on.
-async fn watch_signals(cancel: CancellationToken, progress: Arc<Progress>) {
-    if signal().await.is_err() {
-        return;
-    }
-    progress.say("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
-    cancel.cancel();
-    if signal().await.is_ok() {
-        leave();
-    }
-}
-
 /// Begins nothing more once another run may have taken the lock over.
 async fn watch_lease(lease: Arc<Lease>, cancel: CancellationToken, progress: Arc<Progress>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -202,51 +191,4 @@ async fn watch_lease(lease: Arc<Lease>, cancel: CancellationToken, progress: Arc
     progress
         .say("warning: the lock on the state could not be kept: nothing new is started, what is under way is recorded");
     cancel.cancel();
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the second signal leaves at once; the state on disk is complete at any instant"
-)]
-fn leave() -> ! {
-    std::process::exit(130)
-}
-
-async fn signal() -> Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        // Who started this with `nohup` wants it to outlive the terminal.
-        let mut closed = match hangup_ignored() {
-            true => None,
-            false => Some(signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?),
-        };
-        let closed = async {
-            match &mut closed {
-                Some(closed) => closed.recv().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = closed => {}
-        }
-        Ok(())
-    }
-    #[cfg(not(unix))]
-    {
-        tokio::signal::ctrl_c().await.context("cannot listen for Ctrl-C")
-    }
-}
-
-/// Whether this process was started to ignore the end of its terminal. Elsewhere than on Linux, it is taken for not so.
-#[cfg(unix)]
-fn hangup_ignored() -> bool {
-    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
-    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // Bit 0 is signal 1, SIGHUP (man 5 proc_pid_status).
-    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }
