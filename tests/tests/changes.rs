@@ -216,6 +216,41 @@ fn another_vpc_range_replaces_what_lies_in_it_once_nothing_protects_it() {
 }
 
 #[test]
+fn one_nat_gateway_serves_all_zones_or_each_has_its_own() {
+    const PER_ZONE: &str = "cluster.enabled = false";
+    const SINGLE: &str = "cluster.enabled = false\nnetwork.nat_gateways = \"single\"";
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, SINGLE);
+    project.bootstrap();
+    // What each app subnet goes out through, and how many NAT gateways and addresses that takes.
+    let ways_out = || {
+        let tables = cloud.ec2("describe_route_tables", json!({}));
+        let out: BTreeSet<String> = ["a", "b"]
+            .map(|letter| {
+                let table = tables["RouteTables"].named(&format!("fintechglobal-route-table-app-{letter}"));
+                let mut routes = table.list("Routes").iter();
+                let out = routes.find(|route| route["DestinationCidrBlock"] == "0.0.0.0/0");
+                out.expect("a way out").text("NatGatewayId").to_owned()
+            })
+            .into();
+        let standing = cloud.inventory();
+        (out.len(), standing["ec2.nat-gateway"].len(), standing["ec2.elastic-ip"].len())
+    };
+    assert_eq!(ways_out(), (1, 1, 1));
+    project.assert_no_changes();
+
+    project.configure(PER_ZONE);
+    project.apply();
+    assert_eq!(ways_out(), (2, 2, 2));
+    project.assert_no_changes();
+
+    project.configure(SINGLE);
+    project.apply();
+    assert_eq!(ways_out(), (1, 1, 1));
+    project.assert_no_changes();
+}
+
+#[test]
 fn a_third_zone_comes_before_anything_goes() {
     let cloud = Cloud::start();
     let project = Project::new(&cloud);
@@ -263,6 +298,17 @@ fn a_third_zone_comes_before_anything_goes() {
     let group = json!({"DBSubnetGroupName": "fintechglobal-aurora"});
     let group = cloud.call("rds", "describe_db_subnet_groups", group);
     assert_eq!(group["DBSubnetGroups"][0].list("Subnets").len(), 3);
+    let ours = json!({"Filters": [{"Name": "tag:Project", "Values": ["fintechglobal"]}]});
+    let subnets = cloud.ec2("describe_subnets", ours);
+    for (tier, range) in [("public", "10.0.3.0/24"), ("app", "10.0.13.0/24"), ("data", "10.0.23.0/24")] {
+        let subnet = subnets["Subnets"].named(&format!("fintechglobal-subnet-{tier}-c"));
+        assert_eq!(subnet["CidrBlock"], range, "{tier}");
+    }
+    assert_eq!(set(subnets.list("Subnets"), "AvailabilityZoneId").len(), 3);
+    let (nats, public) = (cloud.ec2("describe_nat_gateways", json!({})), "fintechglobal-subnet-public");
+    let public =
+        ["a", "b", "c"].map(|it| subnets["Subnets"].named(&format!("{public}-{it}")).text("SubnetId").to_owned());
+    assert_eq!(set(nats.list("NatGateways"), "SubnetId"), public.into());
     project.assert_no_changes();
 
     project.configure("");

@@ -34,6 +34,8 @@ fn outputs_are_what_aws_says() {
     let cluster = cluster();
     assert_eq!(all["cluster_name"], "fintechglobal-cluster");
     assert_eq!(all["cluster_endpoint"], cluster["endpoint"]);
+    assert_eq!(all["cluster_certificate_authority"], cluster["certificateAuthority"]["data"]);
+    assert_eq!(all["cluster_security_group_id"], cluster["resourcesVpcConfig"]["clusterSecurityGroupId"]);
     assert_eq!(all["vpc_id"], cluster["resourcesVpcConfig"]["vpcId"]);
     assert_eq!(all["kms_key_arn"], cluster["encryptionConfig"][0]["provider"]["keyArn"]);
     assert_eq!(all["app_role_arn"], "arn:aws:iam::797923187401:role/fintechglobal-app-role");
@@ -45,20 +47,24 @@ fn outputs_are_what_aws_says() {
     let balancers = BUILT.cloud.call("elbv2", "describe_load_balancers", json!({}));
     assert_eq!(all["load_balancer_dns"], balancers["LoadBalancers"][0]["DNSName"]);
     let redis = BUILT.cloud.call("elasticache", "describe_replication_groups", json!({}));
-    let redis = &redis["ReplicationGroups"][0]["NodeGroups"][0]["PrimaryEndpoint"];
-    assert_eq!(all["redis_primary_endpoint"], redis["Address"]);
+    let redis = &redis["ReplicationGroups"][0]["NodeGroups"][0];
+    assert_eq!(all["redis_primary_endpoint"], redis["PrimaryEndpoint"]["Address"]);
+    assert_eq!(all["redis_reader_endpoint"], redis["ReaderEndpoint"]["Address"]);
     let auth = BUILT.cloud.call("secretsmanager", "describe_secret", json!({"SecretId": "fintech/redis-auth"}));
     assert_eq!(all["redis_secret_arn"], auth["ARN"]);
     assert_eq!(all["sessions_table"], "fintech-sessions");
     assert_eq!(all["data_lake_bucket"], "fintechglobal-data-lake-797923187401-us-east-1");
     assert_eq!(all["logs_bucket"], "fintechglobal-s3-logs-797923187401-us-east-1");
     assert_eq!(all["alerts_topic_arn"], "arn:aws:sns:us-east-1:797923187401:fintechglobal-cost-alerts");
+    let subnets = BUILT.cloud.ec2("describe_subnets", json!({}));
     for (name, tier) in [("public_subnet_ids", "public"), ("app_subnet_ids", "app"), ("data_subnet_ids", "data")] {
-        let ids: BTreeSet<String> =
-            ["a", "b"].map(|letter| project.id(&format!("network/subnet/{tier}-{letter}"))).into();
-        let listed: BTreeSet<String> = all.list(name).iter().filter_map(Value::as_str).map(str::to_owned).collect();
+        let named = |letter: &str| subnets["Subnets"].named(&format!("fintechglobal-subnet-{tier}-{letter}"));
+        let ids: BTreeSet<&str> = ["a", "b"].map(|letter| named(letter).text("SubnetId")).into();
+        let listed: BTreeSet<&str> = all.list(name).iter().filter_map(Value::as_str).collect();
         assert_eq!(listed, ids, "{name}");
     }
+    // These, what is looked at by name, and the kubeconfig.
+    assert_eq!(all.as_object().unwrap().len(), 22, "{all:#}");
 
     let file = project.run(&["kubeconfig"]).ok().json();
     assert_eq!(serde_json::from_str::<Value>(all.text("kubeconfig")).expect("a document"), file);

@@ -51,6 +51,7 @@ fn everything_goes_and_comes_back() {
     let after = cloud.inventory();
     assert_eq!(without_kept(after.clone()), before);
     assert_eq!(after["kms.key-pending-deletion"].len(), 1);
+    assert_eq!(after["iam.service-linked-role"], built["iam.service-linked-role"], "they belong to AWS's services");
     // What production leaves: the last state of the database and the cache, and secrets that can be taken back.
     for (kind, left) in
         [("rds.cluster-snapshot", 1), ("elasticache.snapshot", 1), ("secretsmanager.secret-pending-deletion", 3)]
@@ -148,6 +149,7 @@ fn secrets(cloud: &Cloud) -> Vec<Value> {
 
 #[test]
 fn what_depends_goes_first() {
+    const DAY: u32 = 86_400;
     let cloud = Cloud::start();
     let project = Project::with(&cloud, "environment = \"development\"");
     project.run(&["bootstrap", "--yes"]).ok();
@@ -156,6 +158,18 @@ fn what_depends_goes_first() {
     let resources = state["resources"].as_object().unwrap();
 
     // Development is not protected.
+    let cluster = cloud.eks("describe_cluster", json!({"name": "fintechglobal-cluster"}));
+    assert_eq!(cluster["cluster"]["deletionProtection"], false);
+    let database = cloud.call("rds", "describe_db_clusters", json!({}));
+    assert_eq!(database["DBClusters"][0]["DeletionProtection"], false);
+    let table = cloud.call("dynamodb", "describe_table", json!({"TableName": "fintech-sessions"}));
+    assert_eq!(table["Table"]["DeletionProtectionEnabled"], false);
+    let balancer = cloud.call("elbv2", "describe_load_balancers", json!({}))["LoadBalancers"][0].clone();
+    let attributes = json!({"LoadBalancerArn": balancer["LoadBalancerArn"]});
+    let attributes = cloud.call("elbv2", "describe_load_balancer_attributes", attributes);
+    let off = json!({"Key": "deletion_protection.enabled", "Value": "false"});
+    assert!(attributes.list("Attributes").contains(&off), "{attributes:#}");
+    let key = json!({"KeyId": resources["security/key"]["id"]});
     let run = project.run(&["destroy", "--yes", "--json"]).ok();
     let finished: Vec<String> = run.events("finished").iter().map(|event| event.text("address").to_owned()).collect();
     let position = |address: &str| finished.iter().position(|it| it == address);
@@ -173,6 +187,11 @@ fn what_depends_goes_first() {
     assert_eq!(without_kept(left.clone()), Inventory::new());
     // Development leaves no snapshots.
     assert!(!left.contains_key("rds.cluster-snapshot") && !left.contains_key("elasticache.snapshot"), "{left:?}");
+    // The key can be taken back for 30 days.
+    cloud.advance(29 * DAY);
+    assert_eq!(cloud.call("kms", "describe_key", key.clone())["KeyMetadata"]["KeyState"], "PendingDeletion");
+    cloud.advance(2 * DAY);
+    assert_eq!(cloud.try_call("kms", "describe_key", key).unwrap_err().code, "NotFoundException");
 }
 
 #[test]

@@ -10,7 +10,8 @@ const REGION: &str = "eu-west-1";
 fn another_region_has_everything_but_what_aws_has_in_one_only() {
     let cloud = Cloud::start();
     let project = Project::new(&cloud);
-    project.write("platform.toml", &FIVE_LINES.replace("us-east-1", REGION));
+    let five = FIVE_LINES.replace("us-east-1", REGION);
+    project.write("platform.toml", &format!("{five}[costs.report]\nenabled = true\n"));
     cloud.reset_calls();
     project.bootstrap();
     project.assert_no_changes();
@@ -19,7 +20,7 @@ fn another_region_has_everything_but_what_aws_has_in_one_only() {
     // IAM is in no region.
     regions.remove("iam");
     let home: BTreeMap<String, u64> = [("us-east-1".to_owned(), 0)].into();
-    for service in ["budgets", "ce"] {
+    for service in ["budgets", "ce", "cur"] {
         let counted = regions.remove(service).expect(service);
         assert!(counted.keys().eq(home.keys()), "{service}: {counted:?}");
     }
@@ -42,6 +43,11 @@ fn another_region_has_everything_but_what_aws_has_in_one_only() {
     let policy = cloud.call_in(REGION, "kms", "get_key_policy", json!({"KeyId": key["KeyMetadata"]["KeyId"]}));
     assert!(policy.text("Policy").contains("logs.eu-west-1.amazonaws.com"), "{policy}");
     assert!(!policy.text("Policy").contains("us-east-1"), "{policy}");
+    let report = cloud.call("cur", "describe_report_definitions", json!({}))["ReportDefinitions"][0].clone();
+    assert_eq!(
+        (report.text("S3Region"), report.text("S3Bucket")),
+        (REGION, "fintechglobal-cost-reports-797923187401-eu-west-1")
+    );
     // Charges are measured in one region only; everything else in its own.
     let dashboard = json!({"DashboardName": "fintechglobal-operations"});
     let dashboard = cloud.call_in(REGION, "cloudwatch", "get_dashboard", dashboard);

@@ -39,7 +39,7 @@ fn subnets_lie_in_two_zones_that_eks_accepts() {
         ("data-b", "10.0.22.0/24", None),
     ] {
         let subnet = subnets.named(&format!("fintechglobal-subnet-{name}"));
-        assert_eq!(subnet["CidrBlock"], cidr);
+        assert_eq!((&subnet["CidrBlock"], &subnet["VpcId"]), (&json!(cidr), &json!(id("network/vpc"))));
         assert_eq!(subnet["MapPublicIpOnLaunch"], false, "{name}");
         let tags = subnet.tags();
         let roles: Vec<_> = tags.iter().filter(|(key, _)| key.starts_with("kubernetes.io/role/")).collect();
@@ -134,6 +134,7 @@ fn aws_is_reached_without_the_internet() {
     assert_eq!(services(&gateways), ["dynamodb", "s3"].map(str::to_owned).into());
     let names = ["ec2", "ecr.api", "ecr.dkr", "logs", "secretsmanager", "ssm", "ssmmessages", "sts"];
     assert_eq!(services(&interfaces), names.map(str::to_owned).into());
+    assert_eq!(set(endpoints, "VpcId"), [id("network/vpc")].into());
     for endpoint in interfaces {
         assert_eq!(endpoint["State"], "available");
         assert_eq!(endpoint["PrivateDnsEnabled"], true, "{}", service(endpoint));

@@ -110,18 +110,22 @@ fn the_service_account_has_least_privilege() {
         let text = statement.to_string();
         assert!(statement["Resource"] != "*" && !text.contains(":*\""), "{text}");
     }
-    let resources = policy["Statement"].to_string();
-    for part in [
-        "secret:fintech/redis-auth",
-        "secret:fintech/api-keys",
-        "secret:fintech/encryption-key",
-        &BUILT.project.id("security/key"),
-        "table/fintech-sessions",
-        "fintechglobal-data-lake-",
-        "secret:rds!cluster-",
-    ] {
-        assert!(resources.contains(part), "{part}: {resources}");
-    }
+    // The four secrets, the key, the table, the data lake, and nothing else.
+    let statements = policy.list("Statement").iter();
+    let resources = statements.flat_map(|it| match &it["Resource"] {
+        Value::Array(items) => items.clone(),
+        one => vec![one.clone()],
+    });
+    let resources: BTreeSet<String> = resources.map(|it| it.as_str().expect("an ARN").to_owned()).collect();
+    let secrets = BUILT.cloud.call("secretsmanager", "list_secrets", json!({}));
+    let mut expected = set(secrets.list("SecretList"), "ARN");
+    assert_eq!(expected.len(), 4, "{expected:?}");
+    let key = BUILT.cloud.call("kms", "describe_key", json!({"KeyId": "alias/fintech-data-key"}));
+    let table = BUILT.cloud.call("dynamodb", "describe_table", json!({"TableName": "fintech-sessions"}));
+    let lake = format!("arn:aws:s3:::fintechglobal-data-lake-{ACCOUNT}-us-east-1");
+    let others = [key["KeyMetadata"].text("Arn"), table["Table"].text("TableArn"), &lake, &format!("{lake}/*")];
+    expected.extend(others.map(str::to_owned));
+    assert_eq!(resources, expected);
 }
 
 #[test]

@@ -27,6 +27,7 @@ fn redis_is_encrypted_and_fails_over() {
     assert_has(group, expected);
     let members = group["NodeGroups"][0].list("NodeGroupMembers");
     assert_eq!(members.len(), 2);
+    assert_eq!(group["NodeGroups"][0]["PrimaryEndpoint"]["Port"], 6379);
     assert_eq!(set(members, "PreferredAvailabilityZone").len(), 2, "they lie in two zones");
 }
 

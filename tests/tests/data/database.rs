@@ -27,6 +27,8 @@ fn the_cluster_is_encrypted_protected_and_backed_up() {
         "DeletionProtection": true,
         "CopyTagsToSnapshot": true,
         "DBSubnetGroup": "fintechglobal-aurora",
+        "Port": 5432,
+        "DatabaseInsightsMode": "standard",
         "PerformanceInsightsEnabled": true,
         "PerformanceInsightsKMSKeyId": key,
     });

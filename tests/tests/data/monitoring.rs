@@ -91,17 +91,24 @@ fn the_dashboard_shows_costs_and_health() {
             assert_eq!(graph["region"], "us-east-1");
         }
     }
-    for (namespace, metric) in [
-        ("AWS/Billing", "EstimatedCharges"),
-        ("AWS/EKS", "apiserver_request_total"),
-        ("AWS/RDS", "CPUUtilization"),
-        ("AWS/ElastiCache", "DatabaseMemoryUsagePercentage"),
-        ("AWS/DynamoDB", "ConsumedReadCapacityUnits"),
+    let nodes = ["fintechglobal-redis-cluster-001", "fintechglobal-redis-cluster-002"];
+    for (namespace, metric, dimension, of) in [
+        ("AWS/EKS", "apiserver_request_total", "ClusterName", &["fintechglobal-cluster"][..]),
+        ("AWS/RDS", "CPUUtilization", "DBClusterIdentifier", &["fintechglobal-aurora-cluster"]),
+        ("AWS/ElastiCache", "DatabaseMemoryUsagePercentage", "CacheClusterId", &nodes),
+        ("AWS/DynamoDB", "ConsumedReadCapacityUnits", "TableName", &["fintech-sessions"]),
     ] {
         assert!(shown[namespace].contains(metric), "{namespace} {metric}: {shown:?}");
+        // Of what was built: a graph of another name stays empty.
+        let metrics = graphs.iter().flat_map(|graph| graph.list("metrics")).filter(|it| it[0] == namespace);
+        let seen = metrics.inspect(|it| assert_eq!(it[2], dimension, "{it}")).filter_map(|it| it[3].as_str());
+        assert_eq!(seen.collect::<BTreeSet<_>>(), of.iter().copied().collect(), "{namespace}");
     }
     // The budget is a line over the charges: no metric of AWS's has it.
     let budgeted = graphs.iter().find(|graph| !graph["annotations"].is_null()).expect("a graph with the budget");
     assert_eq!(budgeted["annotations"]["horizontal"][0]["value"], 5000.0);
-    assert_eq!(budgeted["metrics"][0][1], "EstimatedCharges");
+    assert_eq!(
+        (&budgeted["metrics"][0][0], &budgeted["metrics"][0][1]),
+        (&json!("AWS/Billing"), &json!("EstimatedCharges"))
+    );
 }

@@ -30,6 +30,8 @@ fn values_are_generated_or_wait_for_the_operator() {
         assert!(generated.len() == 64 && generated.chars().all(|c| c.is_ascii_alphanumeric()), "{}", generated.len());
     }
     assert_ne!(auth, encryption);
+    // By Secrets Manager itself.
+    assert_eq!(BUILT.cloud.calls()["secretsmanager:GetRandomPassword"], 2);
     let keys = value(&json!("fintech/api-keys"));
     assert!(serde_json::from_str::<Value>(&keys).unwrap().is_object(), "a placeholder in the form that is expected");
 }

@@ -1,7 +1,7 @@
 //! The row "DynamoDB".
 
 use crate::{assert_has, call, key, scaler};
-use bedplate_tests::JsonExt;
+use bedplate_tests::{JsonExt, set};
 use serde_json::{Value, json};
 
 const TABLE: &str = "fintech-sessions";
@@ -19,9 +19,9 @@ fn the_table_has_its_keys_its_stream_and_our_key() {
         "DeletionProtectionEnabled": true,
     });
     assert_has(table, expected);
-    for attribute in table.list("AttributeDefinitions") {
-        assert_eq!(attribute["AttributeType"], "S", "{attribute}");
-    }
+    let attributes = table.list("AttributeDefinitions");
+    assert_eq!(set(attributes, "AttributeName"), ["sessionId", "userId"].map(str::to_owned).into());
+    assert_eq!(set(attributes, "AttributeType"), ["S".to_owned()].into(), "both are texts");
     assert_has(&table["ProvisionedThroughput"], json!({"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}));
     assert_has(&table["SSEDescription"], json!({"Status": "ENABLED", "SSEType": "KMS", "KMSMasterKeyArn": key()}));
 }
