@@ -2,7 +2,7 @@
 
 use crate::{
     Layers,
-    config::Amount,
+    config::{Amount, Config},
     promise::{Promise, given},
 };
 use bedplate_aws::{
@@ -16,6 +16,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
 const TOPIC: &str = "cost-alerts";
+const MAIL: &str = "costs/subscription";
 
 /// Declares the topic for alerts and returns its ARN.
 pub(crate) fn topic(layers: &mut Layers<'_>, key: &Input<Arn>) -> Input<Arn> {
@@ -34,7 +35,7 @@ pub(crate) fn topic(layers: &mut Layers<'_>, key: &Input<Arn>) -> Input<Arn> {
     );
     if config.costs.email_subscription {
         layers.graph.add::<Subscription>(
-            "costs/subscription",
+            MAIL,
             SubscriptionSpec {
                 topic: topic.arn.clone(),
                 protocol: "email".into(),
@@ -147,6 +148,18 @@ fn anomalies(layers: &mut Layers<'_>, topic: &Input<Arn>) {
             emails: BTreeSet::new().into(),
         },
     );
+}
+
+/// What only a person can do for the platform that is built, by its outputs.
+pub fn reminders(config: &Config, output: impl Fn(&str, &str) -> Option<Json>) -> Vec<String> {
+    let waits = output(MAIL, "confirmed") == Some(Json::Bool(false));
+    let mail = || {
+        format!(
+            "no alert is delivered by mail yet: open the mail from AWS Notifications to {} and confirm the subscription",
+            config.alert_email
+        )
+    };
+    waits.then(mail).into_iter().collect()
 }
 
 /// Budgets without actions and anomaly detection cost nothing ("AWS Cost Management pricing").

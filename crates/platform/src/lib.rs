@@ -29,6 +29,8 @@ mod tests;
 use bedplate_aws::{Arn, logs};
 use bedplate_model::{Draft, Input, StackId};
 use bedplate_plan::{Graph, GraphBuilder, GraphError};
+pub use costs::reminders;
+
 use config::{Config, RetentionDays};
 use std::collections::BTreeMap;
 

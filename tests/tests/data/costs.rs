@@ -131,3 +131,20 @@ fn somebody_elses_monitor_is_used_and_stays() {
     assert_eq!(cloud.call("ce", "get_anomaly_monitors", json!({})), before, "not renamed, not tagged, not deleted");
     assert!(!cloud.inventory().contains_key("ce.anomaly-subscription"));
 }
+
+#[test]
+fn a_confirmation_that_waits_is_said_until_it_came() {
+    let cloud = Cloud::start();
+    let project = Project::with(
+        &cloud,
+        "[cluster]\nenabled = false\n[database]\nenabled = false\n[cache]\nenabled = false\n[sessions]\nenabled = false",
+    );
+    let words = ["warning", "no alert is delivered by mail yet", "team-platform@yourcompany.com"];
+    for _ in 0..2 {
+        project.run(&["bootstrap", "--yes"]).ok().says(&words);
+    }
+    cloud.confirm_subscriptions();
+    let run = project.run(&["bootstrap", "--yes"]).ok();
+    assert!(!run.stderr.contains("by mail"), "{run}");
+    project.assert_no_changes();
+}

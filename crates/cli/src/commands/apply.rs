@@ -18,8 +18,9 @@ use crate::{
 };
 use anyhow::Result;
 use bedplate_engine::{Engine, Journal};
-use bedplate_model::Json;
+use bedplate_model::{Address, Json};
 use bedplate_plan::{Options, Plan};
+use bedplate_platform::reminders;
 use bedplate_state::{Lease, State};
 use std::{fs::File, path::Path, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -128,6 +129,7 @@ pub(crate) async fn carry_out(
         }
         show_ledger(printer, &session.aws.ledger);
     }
+    remind(session, &state, printer);
     let locked = session.local.lease().is_none_or(|lease| lease.holds());
     let exit = match (outcome.interrupted, outcome.failed.is_empty()) {
         _ if !saved || !locked => Exit::Failed,
@@ -167,7 +169,15 @@ async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Res
         show_plan(printer, plan, &session.kinds);
         show_ledger(printer, &session.aws.ledger);
     }
+    remind(session, &state, printer);
     Ok((Exit::Done, state))
+}
+
+/// Says what is left for a person to do.
+fn remind(session: &Session, state: &State, printer: &Printer) {
+    let output = |address: &str, field: &str| state.output(&Address::new(address).ok()?, field).cloned();
+    let reminders = reminders(&session.local.config, output);
+    reminders.iter().filter(|_| !printer.quiet).for_each(|reminder| printer.warning(reminder));
 }
 
 /// Prints the stack's outputs, one a line.
