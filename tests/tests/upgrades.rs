@@ -204,3 +204,18 @@ fn the_cache_goes_to_the_next_version() {
     project.run(&["apply", "--yes"]).exits(3).says(&["cache/redis", "7.0"]);
     assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
 }
+
+#[test]
+fn another_class_rolls_the_reader_before_the_writer() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, &with("cache.enabled = false"));
+    project.bootstrap();
+    let ids = identities(&cloud);
+
+    project.configure(&with("cache.enabled = false\ndatabase.instance_class = \"db.r6g.xlarge\""));
+    assert_eq!(project.plan().with("update"), ["database/instance/1", "database/instance/2"].into());
+    applies_readers_first(&cloud, &project);
+    assert_eq!(set(&instances(&cloud), "DBInstanceClass"), ["db.r6g.xlarge".to_owned()].into());
+    assert_eq!(identities(&cloud), ids, "the cluster and its instances are the same");
+    project.assert_no_changes();
+}
