@@ -187,8 +187,9 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "ValidationException" if says("unable to assume iam role") => Class::NotYet,
         "InvalidReplicationGroupState" | "InvalidCacheClusterState" | "InvalidCacheParameterGroupState"
         | "CacheSubnetGroupInUse" | "SubnetInUse" | "ContinuousBackupsUnavailableException" => Class::Busy,
-        // ElastiCache was asked for what is there.
+        // ElastiCache and EKS were asked for what is there.
         "NoOperation" => Class::AlreadyExists,
+        "InvalidParameterException" if says("no changes needed") => Class::AlreadyExists,
         // A secret that was deleted for good keeps its name for some seconds.
         "InvalidRequestException" if says("scheduled for deletion") || says("marked for deletion") => Class::Busy,
         // Access entries of an EKS cluster that is being made or removed.
@@ -275,6 +276,11 @@ mod tests {
             ("VpcLimitExceeded", "", Class::Quota),
             ("LimitExceededException", "Cannot exceed quota", Class::Quota),
             ("LimitExceededException", "Rate exceeded", Class::Throttled),
+            (
+                "InvalidParameterException",
+                "No changes needed for the deletionProtection provided",
+                Class::AlreadyExists,
+            ),
             ("InvalidPermission.Duplicate", "", Class::AlreadyExists),
             ("EntityAlreadyExists", "", Class::AlreadyExists),
             ("UnauthorizedOperation", "", Class::Denied),

@@ -29,7 +29,12 @@ impl<C> Engine<'_, C> {
         if let Some(id) = &id {
             self.journal.record(|state| state.begin_delete(address, removal.generation)).await?;
             if removal.unprotect {
-                self.insist(change, kind, id, || kind.unprotect(self.cloud, id)).await?;
+                // A run that was cut off may have lifted it already, which reads show late.
+                let lift = || async {
+                    let lifted = kind.unprotect(self.cloud, id).await;
+                    lifted.or_else(|error| if error.class == Class::AlreadyExists { Ok(()) } else { Err(error) })
+                };
+                self.insist(change, kind, id, lift).await?;
             }
             if removal.discard {
                 self.insist(change, kind, id, || kind.discard(self.cloud, id)).await?;
