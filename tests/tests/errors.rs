@@ -114,6 +114,8 @@ fn the_wrong_account_or_region() {
 fn access_denied() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, NO_CLUSTER);
+    // With a state there is one read of a kind, so that it is known which call is refused.
+    project.run(&["apply", "--yes", "--target", "secrets"]).ok();
     let refused = |operation: &str, code: &str, message: &str| {
         cloud.fail_next_with(operation, code, message, 403);
         project.run(&["plan"]).exits(1)

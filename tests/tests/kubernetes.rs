@@ -197,8 +197,7 @@ fn what_was_deleted_comes_back_and_what_the_state_forgot_is_found() {
 
     fs_err::remove_file(state).unwrap();
     let before = cloud.inventory();
-    let plan = project.plan();
-    assert!(ADDRESSES.iter().all(|address| plan.change(address)["action"] == "adopt"), "{:#}", plan.0["changes"]);
+    project.assert_no_changes();
     project.apply();
     project.assert_no_changes();
     assert_eq!(cloud.inventory(), before);

@@ -91,7 +91,21 @@ fn a_state_that_is_older_than_the_cloud_catches_up_and_what_is_not_declared_is_k
     let plan = project.plan();
     let deleted: Vec<&str> = plan.with("delete").into_iter().collect();
     assert_eq!(json!(deleted), undeclared);
+
+    // The same without a word of `recover`: every plan finds again what there is when there is no state.
+    fs_err::remove_file(project.state_path()).unwrap();
+    let run = project.run(&["plan"]).ok();
+    run.says(&["there is no state at", "again by their tags"]);
+    assert!(!project.state_path().exists(), "a plan writes nothing");
+    assert_eq!(project.plan().with("delete").into_iter().collect::<Vec<_>>(), deleted);
     project.apply();
+    project.assert_no_changes();
+
+    // Nothing to do is no reason to leave it unrecorded.
+    let known = addresses(&project.state());
+    fs_err::remove_file(project.state_path()).unwrap();
+    project.run(&["bootstrap", "--yes"]).ok().says(&["found again"]);
+    assert_eq!(addresses(&project.state()), known);
     project.assert_no_changes();
 }
 

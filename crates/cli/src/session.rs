@@ -1,13 +1,18 @@
 //! What most commands begin with: the configuration, the state, the account, the declared platform.
 
-use crate::{args::Globals, commands::kubeconfig, exit::Refused, render::Printer};
+use crate::{
+    args::Globals,
+    commands::kubeconfig,
+    exit::Refused,
+    render::{Printer, count},
+};
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use bedplate_aws::{
     Aws, KINDS, Recorded, StateObject,
     facts::{self, Support},
 };
-use bedplate_engine::{Kinds, Recovered, foresee, owned, recover, survey};
+use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, survey};
 use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{
@@ -269,13 +274,38 @@ impl Session {
     /// The same for a configuration and state that are already read.
     pub(crate) async fn connect(globals: &Globals, local: Local) -> Result<Self> {
         let account = Account::connect(globals, &local).await?;
-        Self::declare(local, account).await
+        let state = local.state();
+        Self::declare(local, account, state).await
+    }
+
+    /// The same. Where no state was saved, first finds everything that the stack owns: nothing that was made before a state
+    /// got lost is made twice, or left when it is no longer declared.
+    pub(crate) async fn open_or_find(globals: &Globals, local: Local, printer: &Printer) -> Result<Self> {
+        if local.saved.is_some() {
+            return Self::connect(globals, local).await;
+        }
+        let account = Account::connect(globals, &local).await?;
+        let search = search_account(&local, &account).await;
+        if search.owned.is_empty() {
+            // What has no tags is found by its name when it is compared.
+            let state = local.state();
+            let session = Self::declare(local, account, state).await?;
+            search.complete(&session.kinds, &session.graph, &session.state)?;
+            return Ok(session);
+        }
+        let (session, recovered) = Self::find_again(local, account, search).await?;
+        printer.warning(&format!(
+            "there is no state at {}, and the account has {} of this stack: found again by their tags and names",
+            session.local.store.place(),
+            count(recovered.found.len(), "resource")
+        ));
+        warn_unsearched(printer, &recovered);
+        Ok(session)
     }
 
     /// Declares the platform for an account.
-    pub(crate) async fn declare(local: Local, account: Account) -> Result<Self> {
+    async fn declare(local: Local, account: Account, mut state: State) -> Result<Self> {
         let Account { aws, caller } = account;
-        let mut state = local.state();
         let facts = decide(&aws, &local.config, &caller, &mut state).await?;
         let graph = bedplate_platform::build(&local.config, &facts)?;
         Ok(Self { local, aws, kinds: Kinds::new(KINDS), graph, state })
@@ -288,19 +318,14 @@ impl Session {
     }
 
     /// Declares the platform, with a state that knows everything that exists, found by ownership tags and names. It is not saved.
-    pub(crate) async fn find_again(mut local: Local, account: Account) -> Result<(Self, Recovered)> {
-        let kinds = Kinds::new(KINDS);
-        let stack = StackId::new(local.config.stack());
-        let owned = owned(&kinds, &account.aws, &stack).await?;
-
+    pub(crate) async fn find_again(local: Local, account: Account, search: Search) -> Result<(Self, Recovered)> {
         // First what was chosen once, since the declared platform follows from it.
         let mut state = local.state();
-        let specs = owned.iter().map(|piece| (&piece.owner.address, &piece.seen.spec));
+        let specs = search.owned.iter().map(|piece| (&piece.owner.address, &piece.seen.spec));
         choices::find_again(&local.config, specs, &mut state.choices);
-        local.saved = Some(state);
-        let mut session = Self::declare(local, account).await?;
+        let mut session = Self::declare(local, account, state).await?;
 
-        let recovered = recover(&kinds, &session.aws, &session.graph, &session.state, &owned).await?;
+        let recovered = recover(&session.kinds, &session.aws, &session.graph, &session.state, search).await?;
         session.state = recovered.state.clone();
         Ok((session, recovered))
     }
@@ -338,6 +363,20 @@ impl Session {
     /// The stack's outputs, as far as they are known.
     pub(crate) fn outputs(&self, state: &State) -> Json {
         outputs(&self.graph, state)
+    }
+}
+
+/// Searches the account for everything that the stack owns, by its tags.
+pub(crate) async fn search_account(local: &Local, account: &Account) -> Search {
+    // Types share answers. No tag is believed but its own service's.
+    let aws = account.aws.surveying(Recorded::new(&local.state(), false));
+    search(&Kinds::new(KINDS), &aws, &StackId::new(local.config.stack())).await
+}
+
+/// Says which types could not be searched. None of them is declared, or its objects lie in a cluster.
+pub(crate) fn warn_unsearched(printer: &Printer, recovered: &Recovered) {
+    for (kind, error) in &recovered.unsearched {
+        printer.warning(&format!("{kind} could not be searched for what the stack owns: {error}"));
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{Kinds, SurveyError};
 use bedplate_model::{
-    Address, Id, Json, Kind, Owner, Readiness, RecordError, Schema, Seen, StackId, Tags, Which, resolve, token,
+    Address, CallError, Id, Json, Kind, Owner, Readiness, RecordError, Schema, Seen, StackId, Tags, Which, resolve,
+    token,
 };
 use bedplate_plan::{Graph, Observations, differences, tag_differences};
 use bedplate_state::{Deposed, Resource, State, Status};
@@ -31,6 +32,29 @@ pub struct Foreign {
     pub id: Id,
 }
 
+/// What a search by ownership tags found.
+#[derive(Clone, Debug, Default)]
+pub struct Search {
+    /// What is the stack's.
+    pub owned: Vec<Owned>,
+    /// Types that could not be searched, and why.
+    pub unsearched: Vec<(&'static str, CallError)>,
+}
+
+impl Search {
+    /// That nothing which is declared or recorded was left out. What lies in something that cannot be looked into may be.
+    ///
+    /// # Errors
+    /// With the first such type that could not be searched.
+    pub fn complete<C>(&self, kinds: &Kinds<C>, graph: &Graph, state: &State) -> Result<(), SurveyError> {
+        let declared = graph.iter().map(|(_, node)| node.kind);
+        let used: BTreeSet<&str> = declared.chain(state.resources.values().map(|it| it.kind.as_str())).collect();
+        let contained = |name: &str| kinds.get(name).is_some_and(|kind| kind.contained_in().is_some());
+        let missing = self.unsearched.iter().find(|(kind, _)| used.contains(kind) && !contained(kind));
+        missing.map_or(Ok(()), |(kind, source)| Err(SurveyError::Call { kind, source: source.clone() }))
+    }
+}
+
 /// A state and what it was made from.
 #[derive(Debug)]
 pub struct Recovered {
@@ -42,29 +66,33 @@ pub struct Recovered {
     pub undeclared: Vec<Address>,
     /// What is not the stack's. It is not in the state.
     pub foreign: Vec<Foreign>,
+    /// Types that could not be searched by their tags, and why. None of them is declared or recorded, or what is declared
+    /// of it lies in something that cannot be looked into.
+    pub unsearched: Vec<(&'static str, CallError)>,
 }
 
 /// Searches all types by the stack's ownership tags.
-///
-/// # Errors
-/// When a read fails.
-pub async fn owned<C>(kinds: &Kinds<C>, cloud: &C, stack: &StackId) -> Result<Vec<Owned>, SurveyError> {
+pub async fn search<C>(kinds: &Kinds<C>, cloud: &C, stack: &StackId) -> Search {
     // Where a type has no tags of its own, it shows those of what it hangs on.
+    let reads = kinds.iter().filter(|kind| kind.tagged());
     let mut reads: FuturesUnordered<_> =
-        kinds.iter().filter(|kind| kind.tagged()).map(|kind| search(kind, cloud, stack)).collect();
-    let mut all = Vec::new();
-    while let Some(found) = reads.next().await {
-        all.extend(found?);
+        reads.map(|kind| async { (kind.name(), search_kind(kind, cloud, stack).await) }).collect();
+    let mut search = Search::default();
+    while let Some((kind, found)) = reads.next().await {
+        match found {
+            Ok(found) => search.owned.extend(found),
+            Err(error) => search.unsearched.push((kind, error)),
+        }
     }
-    all.sort_by(|a, b| {
+    search.owned.sort_by(|a, b| {
         (&a.owner.address, a.owner.generation, &a.seen.id).cmp(&(&b.owner.address, b.owner.generation, &b.seen.id))
     });
-    Ok(all)
+    search.unsearched.sort_by_key(|(kind, _)| *kind);
+    search
 }
 
-async fn search<C>(kind: &'static dyn Kind<C>, cloud: &C, stack: &StackId) -> Result<Vec<Owned>, SurveyError> {
-    let failed = |source| SurveyError::Call { kind: kind.name(), source };
-    let found = kind.read(cloud, Which::Owned(stack)).await.map_err(failed)?;
+async fn search_kind<C>(kind: &'static dyn Kind<C>, cloud: &C, stack: &StackId) -> Result<Vec<Owned>, CallError> {
+    let found = kind.read(cloud, Which::Owned(stack)).await?;
     let owned = found.into_iter().filter(|seen| seen.readiness != Readiness::Gone).filter_map(|seen| {
         let owner = Owner::from_tags(seen.tags.as_ref()?)?;
         (&owner.stack == stack).then(|| Owned { kind: kind.name(), owner, seen })
@@ -72,18 +100,20 @@ async fn search<C>(kind: &'static dyn Kind<C>, cloud: &C, stack: &StackId) -> Re
     Ok(owned.collect())
 }
 
-/// Brings `state` up to what exists: what `owned` shows by its tags, and what a survey finds by the names of the declared
+/// Brings `state` up to what exists: what `search` found by its tags, and what a survey finds by the names of the declared
 /// graph. What the state knows already stays as it is recorded, unless it was changed since into what is declared.
 ///
 /// # Errors
-/// When a read fails.
+/// When a read fails, or a type that is declared or recorded could not be searched.
 pub async fn recover<C>(
     kinds: &Kinds<C>,
     cloud: &C,
     graph: &Graph,
     state: &State,
-    owned: &[Owned],
+    search: Search,
 ) -> Result<Recovered, SurveyError> {
+    search.complete(kinds, graph, state)?;
+    let Search { owned, unsearched } = search;
     let mut recovery = Recovery { graph, state: state.clone(), seen: BTreeMap::new() };
     // What was moved to another address carries the old one in its tags until the next apply.
     let moved = |piece: &&Owned| {
@@ -113,6 +143,7 @@ pub async fn recover<C>(
         found: seen.into_keys().collect(),
         undeclared: undeclared.collect(),
         foreign: foreign.collect(),
+        unsearched,
         state: recovered,
     })
 }

@@ -13,7 +13,7 @@ use crate::{
         Printer, Progress, outcome_json, report::where_time_went, show_ledger, show_outcome, show_plan, warn_unseen,
     },
     run::{self, RunLog, Timeline},
-    session::{self, Session},
+    session::{self, Local, Session},
     signals::{self, Signals},
 };
 use anyhow::Result;
@@ -26,7 +26,8 @@ use std::{fs::File, path::Path, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) async fn run(globals: &Globals, args: &ApplyArgs, printer: &Printer) -> Result<Exit> {
-    let mut session = Session::open_locked(globals, "apply").await?;
+    let local = Local::open_locked(globals, "apply").await?;
+    let mut session = Session::open_or_find(globals, local, printer).await?;
     organization::check(&session).await?;
     preflight::warn_private(&session, printer);
     session.warn(printer);
@@ -153,7 +154,9 @@ fn log_file(session: &Session, command: &str, printer: &Printer) -> Option<File>
 
 async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Result<(Exit, State)> {
     let mut state = session.state.clone();
-    if !plan.outputs.is_empty() {
+    // What was found again is recorded now.
+    let new = session.local.saved.as_ref() != Some(&state);
+    if new || !plan.outputs.is_empty() {
         let journal = Journal::new(state, session.local.store.as_ref());
         let record = |state: &mut State| {
             plan.outputs.iter().for_each(|(address, outputs)| state.tells(address, outputs.clone()));

@@ -5,13 +5,14 @@ use crate::{
     args::{ConsentArgs, Globals},
     exit::Exit,
     render::Printer,
-    session::Session,
+    session::{Local, Session},
 };
 use anyhow::Result;
 use bedplate_plan::Options;
 
 pub(crate) async fn run(globals: &Globals, args: &ConsentArgs, printer: &Printer) -> Result<Exit> {
-    let session = Session::open_locked(globals, "bootstrap").await?;
+    let local = Local::open_locked(globals, "bootstrap").await?;
+    let session = Session::open_or_find(globals, local, printer).await?;
     preflight::check(&session, printer).await?;
     let plan = session.plan(&session.graph, &Options::default()).await?;
     let (exit, state) = apply::carry_out(&session, &plan, "Build this?", args.yes, "bootstrap", printer).await?;

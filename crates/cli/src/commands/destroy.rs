@@ -5,7 +5,7 @@ use crate::{
     args::{DestroyArgs, Globals},
     exit::{Exit, Refused},
     render::Printer,
-    session::{self, Account, Local, Session},
+    session::{self, Local, Session},
 };
 use anyhow::Result;
 use bedplate_aws::s3::Bucket;
@@ -16,12 +16,8 @@ use std::collections::BTreeSet;
 
 pub(crate) async fn run(globals: &Globals, args: &DestroyArgs, printer: &Printer) -> Result<Exit> {
     let local = Local::open_locked(globals, "destroy").await?;
-    let account = Account::connect(globals, &local).await?;
-    let session = match local.saved {
-        Some(_) => Session::declare(local, account).await?,
-        // What is ours says so itself: without a state it goes all the same.
-        None => Session::find_again(local, account).await?.0,
-    };
+    // What is ours says so itself: without a state it goes all the same.
+    let session = Session::open_or_find(globals, local, printer).await?;
     let chosen = session::targets(&args.targets.targets, &session.graph, &session.state)?;
     let options = Options {
         targets: chosen.map(|chosen| with_dependents(&session.state, chosen)),

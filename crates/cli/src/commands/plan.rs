@@ -6,7 +6,7 @@ use crate::{
     exit::{Exit, Refused},
     organization,
     render::{Printer, plan_json, show_ledger, show_plan, warn_unseen},
-    session::{self, Session},
+    session::{self, Local, Session},
 };
 use anyhow::Result;
 use bedplate_model::Json;
@@ -44,7 +44,7 @@ impl SavedPlan {
 pub(crate) const REFUSED: &str = "do what is said above of each resource, then run the same command again";
 
 pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -> Result<Exit> {
-    let session = Session::open(globals).await?;
+    let session = Session::open_or_find(globals, Local::open(globals).await?, printer).await?;
     organization::check(&session).await?;
     session.warn(printer);
     let targets = session::targets(&args.targets.targets, &session.graph, &session.state)?;

@@ -4,7 +4,7 @@ use crate::{
     config::{place, representative},
     fake::{Bench, address},
 };
-use bedplate_engine::{Recovered, owned, recover};
+use bedplate_engine::{Recovered, recover, search};
 use bedplate_model::{Id, Tags};
 use bedplate_plan::{Action, Graph};
 use bedplate_state::{Store, write};
@@ -14,8 +14,8 @@ use serde_json::json;
 async fn recovered(bench: &Bench, graph: &Graph) -> Recovered {
     let calls = bench.cloud.calls().len();
     let (state, stack) = (bench.state(), graph.stack());
-    let owned = owned(&bench.kinds, &bench.cloud, stack).await.unwrap();
-    let recovered = recover(&bench.kinds, &bench.cloud, graph, &state, &owned).await.unwrap();
+    let search = search(&bench.kinds, &bench.cloud, stack).await;
+    let recovered = recover(&bench.kinds, &bench.cloud, graph, &state, search).await.unwrap();
     bench.store.save(&write(&recovered.state)).await.unwrap();
     assert_eq!(bench.cloud.calls().len(), calls, "it only looks");
     recovered
@@ -85,8 +85,8 @@ async fn what_is_not_declared_is_known_all_the_same_and_can_be_removed() {
     let plan = bench.plan(&nothing).await;
     assert!(plan.changes.iter().all(|change| change.action == Action::Delete), "{plan:#?}");
     bench.converge(&nothing).await;
-    let left = owned(&bench.kinds, &bench.cloud, graph.stack()).await.unwrap();
-    assert!(left.is_empty(), "{left:?}");
+    let left = search(&bench.kinds, &bench.cloud, graph.stack()).await;
+    assert!(left.owned.is_empty() && left.unsearched.is_empty(), "{left:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -98,4 +98,17 @@ async fn what_is_foreign_is_named_and_left_alone() {
     assert_eq!(recovered.foreign.len(), 1);
     assert_eq!((&recovered.foreign[0].address, &recovered.foreign[0].id), (&address("role/0"), &Id::new("role0-0")));
     assert!(recovered.state.resources.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_searched_is_an_error_only_where_it_is_declared() {
+    let (bench, graph) = (Bench::new(), representative().graph());
+    bench.cloud.set_silent(&["iam.role"]);
+    let search = search(&bench.kinds, &bench.cloud, graph.stack()).await;
+    assert_eq!(search.unsearched.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), ["iam.role"]);
+    let state = bench.state();
+    let recovered = recover(&bench.kinds, &bench.cloud, &graph.emptied(), &state, search.clone()).await.unwrap();
+    assert_eq!(recovered.unsearched, search.unsearched);
+    let error = recover(&bench.kinds, &bench.cloud, &graph, &state, search).await.unwrap_err();
+    assert_eq!(error.to_string(), "reading iam.role failed");
 }

@@ -7,7 +7,7 @@ use crate::{
     args::Globals,
     exit::Refused,
     render::{Printer, count},
-    session::{Account, Local, Session},
+    session::{Account, Local, Session, search_account, warn_unsearched},
 };
 use anyhow::Result;
 use bedplate_engine::{Foreign, Recovered};
@@ -18,16 +18,18 @@ pub(super) async fn run(globals: &Globals, printer: &Printer) -> Result<()> {
     let local = Local::open_locked(globals, "state recover").await?;
     let account = Account::connect(globals, &local).await?;
     let before = local.saved.clone();
-    let (session, recovered) = Session::find_again(local, account).await?;
+    let search = search_account(&local, &account).await;
+    let (session, recovered) = Session::find_again(local, account, search).await?;
     if before.as_ref() != Some(&recovered.state) {
         session.local.save(recovered.state.clone()).await?;
     }
     show(printer, &recovered, &session.local.store.place());
+    warn_unsearched(printer, &recovered);
     refuse(&recovered.foreign)
 }
 
 fn show(printer: &Printer, recovered: &Recovered, place: &str) {
-    let Recovered { state, found, undeclared, foreign } = recovered;
+    let Recovered { state, found, undeclared, foreign, .. } = recovered;
     if printer.json {
         let foreign: Vec<_> =
             foreign.iter().map(|it| json!({"address": it.address, "kind": it.kind, "id": it.id})).collect();
