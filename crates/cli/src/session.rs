@@ -258,6 +258,8 @@ pub(crate) struct Session {
     pub(crate) graph: Graph,
     /// The state with the choices of this run, not saved yet.
     pub(crate) state: State,
+    /// Where there was no state: the search for what the stack owns, which found nothing.
+    search: Search,
 }
 
 impl Session {
@@ -289,9 +291,7 @@ impl Session {
         if search.owned.is_empty() {
             // What has no tags is found by its name when it is compared.
             let state = local.state();
-            let session = Self::declare(local, account, state).await?;
-            search.complete(&session.kinds, &session.graph, &session.state)?;
-            return Ok(session);
+            return Ok(Self { search, ..Self::declare(local, account, state).await? });
         }
         let (session, recovered) = Self::find_again(local, account, search).await?;
         printer.warning(&format!(
@@ -308,7 +308,7 @@ impl Session {
         let Account { aws, caller } = account;
         let facts = decide(&aws, &local.config, &caller, &mut state).await?;
         let graph = bedplate_platform::build(&local.config, &facts)?;
-        Ok(Self { local, aws, kinds: Kinds::new(KINDS), graph, state })
+        Ok(Self { local, aws, kinds: Kinds::new(KINDS), graph, state, search: Search::default() })
     }
 
     /// Says what in the configuration somebody may regret, unless nothing but results is asked for.
@@ -332,6 +332,7 @@ impl Session {
 
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
+        self.search.complete(&self.kinds, graph, &self.state)?;
         let observations = self.survey(graph, options.targets.as_ref(), Recorded::new(&self.state, true)).await?;
         let mut plan = make(graph, &self.state, &observations, &self.kinds, options)?;
         foresee(&self.kinds, &self.aws, &self.state, &mut plan).await?;
