@@ -20,19 +20,14 @@ const START: &str = "start";
 /// How many runs there are at most when calls go wrong.
 const RUNS: u32 = 5;
 
-/// What is tried in one cloud.
+/// What is tried in one cloud: what lies before the run is brought about once.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
     pub(super) scenario: Scenario,
-    pub(super) tries: Tries,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Tries {
-    /// Moments of one undisturbed run, and what becomes of them when the state file is lost.
-    Moments(Choice),
-    /// These points.
-    Points(Vec<Point>),
+    /// Moments of the undisturbed run, and what becomes of them when the state file is lost.
+    pub(super) moments: Option<Choice>,
+    /// These besides.
+    pub(super) points: Vec<Point>,
 }
 
 /// Where to work, and with what.
@@ -61,17 +56,12 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
 
     client.prepare(&cloud.endpoint)?;
     cloud.snapshot(START)?;
-    let (choice, given) = match &unit.tries {
-        Tries::Moments(choice) => (Some(choice.clone()), Vec::new()),
-        Tries::Points(points) => {
-            let moments = points.iter().filter_map(|point| match point {
-                Point::Moment { moment, .. } => Some(moment.clone()),
-                Point::Signal(..) | Point::Faults(_) => None,
-            });
-            let moments: Vec<String> = moments.collect();
-            ((!moments.is_empty()).then_some(Choice::Named(moments)), points.clone())
-        }
-    };
+    let named = unit.points.iter().filter_map(|point| match point {
+        Point::Moment { moment, .. } => Some(moment.clone()),
+        Point::Signal(..) | Point::Faults(_) => None,
+    });
+    let named: Vec<String> = named.collect();
+    let choice = unit.moments.clone().or_else(|| (!named.is_empty()).then_some(Choice::Named(named)));
     let before = cloud.changes()?;
     if let Some(choice) = &choice {
         cloud.record(choice)?;
@@ -82,10 +72,8 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
     let undisturbed =
         Undisturbed { changes: cloud.changes()? - before, inventory: cloud.inventory()?, state: client.state() };
 
-    let points = match unit.tries {
-        Tries::Points(_) => given,
-        Tries::Moments(_) => cloud.kept()?.into_iter().flat_map(of_moment).collect(),
-    };
+    let moments = if unit.moments.is_some() { cloud.kept()? } else { Vec::new() };
+    let points: Vec<Point> = moments.into_iter().flat_map(of_moment).chain(unit.points.iter().cloned()).collect();
     let bench = Bench { place, client, cloud, undisturbed };
     for point in &points {
         tell(point, bench.attempt(point)?);

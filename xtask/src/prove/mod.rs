@@ -31,7 +31,7 @@ mod point;
 mod report;
 mod scenario;
 
-use attempt::{Place, Tries, Unit};
+use attempt::{Place, Unit};
 use control::Choice;
 use point::{Point, Signal};
 use report::Report;
@@ -95,21 +95,26 @@ pub(crate) fn sample(workspace: &Workspace, python: &Path) -> Result<(u64, u64)>
 /// What there is to do.
 fn units(args: &Args) -> Result<Vec<Unit>> {
     let mut units = Vec::new();
-    let whole = |scenario| {
-        let mut tries = Vec::new();
-        let scenario: scenario::Scenario = scenario;
+    let share = |number: u64| (number * u64::from(args.sample)).div_ceil(100);
+    let whole = |scenario: scenario::Scenario| {
+        let mut units = Vec::new();
         let parts = (scenario.parts * args.sample).div_ceil(100);
-        let share = |part: u32| args.sample * 10 * part / parts;
+        let bound = |part: u32| args.sample * 10 * part / parts;
         for part in 0..parts {
-            tries.push(Tries::Moments(Choice::Share { seed: args.seed, low: share(part), high: share(part + 1) }));
+            let moments = Some(Choice::Share { seed: args.seed, low: bound(part), high: bound(part + 1) });
+            units.push(Unit { scenario, moments, points: Vec::new() });
         }
-        for (signal, number) in REAL {
-            let number = (number * u64::from(args.sample)).div_ceil(100);
-            tries.push(Tries::Points((0..number).map(|number| Point::Signal(signal, number)).collect()));
+        let mut rest: Vec<Vec<Point>> = REAL
+            .map(|(signal, number)| (0..share(number)).map(|number| Point::Signal(signal, number)).collect())
+            .into();
+        rest.push((0..share(FAULTS)).map(Point::Faults).collect());
+        if parts == 1 {
+            // What lies before the run takes as long as several points: in a sample it is there once.
+            units[0].points = rest.concat();
+        } else {
+            units.extend(rest.into_iter().map(|points| Unit { scenario, moments: None, points }));
         }
-        let number = (FAULTS * u64::from(args.sample)).div_ceil(100);
-        tries.push(Tries::Points((0..number).map(Point::Faults).collect()));
-        tries.into_iter().map(move |tries| Unit { scenario, tries })
+        units
     };
     if args.only.is_empty() {
         units.extend(SCENARIOS.into_iter().flat_map(whole));
@@ -121,9 +126,13 @@ fn units(args: &Args) -> Result<Vec<Unit>> {
             let names: Vec<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
             format!("there is no scenario `{name}`: {}", names.join(", "))
         })?;
-        match point {
-            Some(point) => units.push(Unit { scenario, tries: Tries::Points(vec![Point::parse(point)]) }),
-            None => units.extend(whole(scenario)),
+        let Some(point) = point.map(Point::parse) else {
+            units.extend(whole(scenario));
+            continue;
+        };
+        match units.iter_mut().find(|unit| unit.scenario.name == name && unit.moments.is_none()) {
+            Some(unit) => unit.points.push(point),
+            None => units.push(Unit { scenario, moments: None, points: vec![point] }),
         }
     }
     Ok(units)
