@@ -189,6 +189,13 @@ impl Cloud {
         serde_json::from_value(answer["regions"].take()).expect("numbers")
     }
 
+    /// Under which ids the calls were answered that change something, by operation, since the last
+    /// [`Cloud::reset_calls`].
+    pub fn request_ids(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut answer = self.control("GET", "/_cloud/calls", None);
+        serde_json::from_value(answer["request_ids"].take()).expect("ids")
+    }
+
     /// Counts from zero.
     pub fn reset_calls(&self) {
         self.control("POST", "/_cloud/reset-calls", None);

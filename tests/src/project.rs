@@ -133,6 +133,16 @@ impl Project {
         serde_json::from_str(&text).expect("a state file is JSON")
     }
 
+    /// The lines of the log of the last run of a command, in the order in which they were written.
+    pub fn log(&self, command: &str) -> Vec<Value> {
+        let folder = fs_err::read_dir(self.state_path().with_extension("runs")).expect("logs beside the state");
+        let paths = folder.map(|entry| entry.expect("it can be read").path());
+        let of_command = |path: &PathBuf| path.to_string_lossy().ends_with(&format!("-{command}.jsonl"));
+        let newest = paths.filter(of_command).max().unwrap_or_else(|| panic!("no {command} is logged"));
+        let text = fs_err::read_to_string(newest).expect("a log");
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+    }
+
     /// What AWS calls the resource at an address.
     pub fn id(&self, address: &str) -> String {
         let state = self.state();

@@ -15,6 +15,10 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     result::ConnectorError,
 };
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// The call that a request belongs to, kept with the request.
 #[derive(Clone, Debug)]
@@ -23,8 +27,8 @@ pub(crate) struct Call {
     pub(crate) service: String,
     /// The operation.
     pub(crate) operation: String,
-    /// Whether the call was sent before.
-    pub(crate) again: bool,
+    /// How often the call was sent.
+    pub(crate) sent: Arc<AtomicU64>,
 }
 
 /// One connection pool for all clients, whose requests wait for their turn and are counted. It is the SDK's own, unless the
@@ -61,7 +65,7 @@ struct Gate {
 impl HttpConnector for Gate {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         // What the SDK asks for itself, like credentials, belongs to no call.
-        let Some(Call { service, operation, again }) = request.extension::<Call>().cloned() else {
+        let Some(Call { service, operation, sent }) = request.extension::<Call>().cloned() else {
             return self.connector.call(request);
         };
         let gate = self.clone();
@@ -69,7 +73,7 @@ impl HttpConnector for Gate {
             let held = gate.throttle.turn(&service, &operation).await;
             // Somebody else may have taken the state over meanwhile.
             gate.fence.check(&operation).map_err(ConnectorError::user)?;
-            gate.ledger.sent(&service, &operation, again, held);
+            gate.ledger.sent(&service, &operation, sent.fetch_add(1, Relaxed) > 0, held);
             gate.connector.call(request).await
         })
     }
@@ -79,26 +83,49 @@ impl HttpConnector for Gate {
 mod tests {
     use super::*;
     use crate::Aws;
+    use crate::{Called, ledger::Listener};
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
     use aws_smithy_runtime_api::{client::runtime_components::RuntimeComponents, http::StatusCode};
     use aws_smithy_types::body::SdkBody;
-    use std::sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering::SeqCst},
+    use std::{
+        collections::VecDeque,
+        sync::{
+            Mutex,
+            atomic::{AtomicBool, Ordering::SeqCst},
+        },
     };
     use tokio::time::Instant;
 
-    /// Answers every request with nothing, and keeps when it came.
+    /// Answers every request with nothing, numbers its answers, and keeps when each request came.
     #[derive(Clone, Debug, Default)]
-    struct Empty(Arc<Mutex<Vec<Instant>>>);
+    struct Empty {
+        times: Arc<Mutex<Vec<Instant>>>,
+        /// What it answers before it begins to answer 200; 0 breaks the connection.
+        statuses: Arc<Mutex<VecDeque<u16>>>,
+    }
 
     impl HttpConnector for Empty {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            self.0.lock().unwrap().push(Instant::now());
+            let mut times = self.times.lock().unwrap();
+            times.push(Instant::now());
+            let status = self.statuses.lock().unwrap().pop_front().unwrap_or(200);
+            if status == 0 {
+                return HttpConnectorFuture::ready(Err(ConnectorError::io("it broke".into())));
+            }
             let body = SdkBody::from("<CreateVpcEndpointResponse></CreateVpcEndpointResponse>");
-            let answer = aws_smithy_runtime_api::http::Response::new(StatusCode::try_from(200).unwrap(), body);
+            let mut answer = aws_smithy_runtime_api::http::Response::new(StatusCode::try_from(status).unwrap(), body);
+            answer.headers_mut().insert("x-amzn-requestid", format!("request-{}", times.len()));
             HttpConnectorFuture::ready(Ok(answer))
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<Called>>);
+
+    impl Listener for Heard {
+        fn called(&self, call: &Called) {
+            self.0.lock().unwrap().push(call.clone());
         }
     }
 
@@ -132,10 +159,29 @@ mod tests {
             make(&aws).await.unwrap();
         }
         // 3 tokens, and 0.24 more each second.
-        let times: Vec<u64> = cloud.0.lock().unwrap().iter().map(|time| (*time - began).as_secs()).collect();
+        let times: Vec<u64> = cloud.times.lock().unwrap().iter().map(|time| (*time - began).as_secs()).collect();
         assert_eq!(times, [0, 0, 0, 4, 8]);
         let entry = &aws.ledger.entries()["ec2:CreateVpcEndpoint"];
         assert_eq!((entry.calls, entry.retries, entry.held_back.round() as u64), (5, 0, 8));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_listener_is_told_how_each_call_went_also_when_it_failed() {
+        let cloud = Empty::default();
+        let (aws, heard) = (aws(&cloud, Throttle::unlimited()), Arc::<Heard>::default());
+        aws.ledger.tell(&heard);
+        // One that is repeated, one that is refused, one that is cut off each time.
+        for (statuses, succeeds) in [(&[500][..], true), (&[400], false), (&[0, 0, 0], false)] {
+            cloud.statuses.lock().unwrap().extend(statuses);
+            assert_eq!(make(&aws).await.is_ok(), succeeds, "{statuses:?}");
+        }
+        // One that never left.
+        aws.fence.guard(|| false);
+        make(&aws).await.unwrap_err();
+        let heard = heard.0.lock().unwrap();
+        let told: Vec<_> = heard.iter().map(|call| (call.status, call.request_id.as_deref(), call.attempts)).collect();
+        assert_eq!(told, [(Some(200), Some("request-2"), 2), (Some(400), Some("request-3"), 1), (None, None, 3)]);
+        assert!(heard.iter().all(|call| call.operation == "ec2:CreateVpcEndpoint"), "{heard:?}");
     }
 
     #[tokio::test(start_paused = true)]
@@ -154,6 +200,6 @@ mod tests {
         };
         let (answer, ()) = tokio::join!(make(&aws), lose);
         assert!(answer.unwrap_err().contains("the lock on the state was lost"));
-        assert_eq!(cloud.0.lock().unwrap().len(), 3);
+        assert_eq!(cloud.times.lock().unwrap().len(), 3);
     }
 }

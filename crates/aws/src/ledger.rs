@@ -1,4 +1,4 @@
-//! The ledger: every request that was sent, by operation.
+//! The ledger: every request that was sent, by operation, and every call that is over, for whoever listens.
 
 use crate::http::Call;
 use aws_smithy_runtime_api::{
@@ -17,14 +17,19 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
+use aws_types::request_id::RequestId;
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    fmt,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
-/// Counts requests by operation, and how close together those of one service were.
+/// Counts requests by operation, and how close together those of one service were, and tells a listener how each call went.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger(Arc<Mutex<Book>>);
 
@@ -32,6 +37,34 @@ pub struct Ledger(Arc<Mutex<Book>>);
 struct Book {
     entries: BTreeMap<String, Entry>,
     peaks: BTreeMap<String, Peak>,
+    /// Who is told what is over.
+    listener: Option<Weak<dyn Listener>>,
+    /// What was over while nobody listened.
+    untold: Vec<Called>,
+}
+
+/// How a call went that is over: nothing of what was asked or answered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    /// `ec2:CreateVpc`.
+    pub operation: String,
+    /// AWS's name for the last attempt, which its support asks for; of a cluster's API the audit id. `None` when nothing was
+    /// answered.
+    pub request_id: Option<String>,
+    /// The HTTP status of the last attempt. `None` when nothing was answered.
+    pub status: Option<u16>,
+    /// How often it was tried; never 0.
+    pub attempts: u64,
+    /// When it began.
+    pub began: Instant,
+    /// How long it took, with the pauses before attempts.
+    pub took: Duration,
+}
+
+/// Is told of every call.
+pub trait Listener: fmt::Debug + Send + Sync {
+    /// A call is over, whatever came of it.
+    fn called(&self, call: &Called);
 }
 
 /// What one operation took.
@@ -61,7 +94,7 @@ struct Peak {
 #[derive(Debug)]
 struct Running {
     began: Instant,
-    sent: u64,
+    sent: Arc<AtomicU64>,
 }
 
 impl Storable for Running {
@@ -84,10 +117,16 @@ impl Ledger {
         self.book().peaks.iter().map(|(service, peak)| (service.clone(), peak.most)).collect()
     }
 
-    /// Counts a request that no SDK client sends: `kubernetes:ApplyNamespaces`.
-    pub(crate) fn count(&self, operation: &str) {
-        let (service, operation) = operation.split_once(':').unwrap_or((operation, ""));
-        self.sent(service, operation, false, Duration::ZERO);
+    /// Tells this one of every call from now on, for as long as somebody keeps it, and at once of those that were over
+    /// before and that nobody was told of.
+    pub fn tell(&self, listener: &Arc<impl Listener + 'static>) {
+        let listener: Arc<dyn Listener> = listener.clone();
+        let untold = {
+            let mut book = self.book();
+            book.listener = Some(Arc::downgrade(&listener));
+            std::mem::take(&mut book.untold)
+        };
+        untold.iter().for_each(|call| listener.called(call));
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
@@ -108,12 +147,23 @@ impl Ledger {
         book.peaks.entry(service.to_owned()).or_default().add(now);
     }
 
-    fn answered(&self, service: &str, operation: &str, bytes: u64) {
-        self.book().entries.entry(format!("{service}:{operation}")).or_default().bytes += bytes;
+    /// Counts what was answered to a request.
+    pub(crate) fn answered(&self, service: &str, operation: &str, bytes: usize) {
+        self.book().entries.entry(format!("{service}:{operation}")).or_default().bytes += bytes as u64;
     }
 
-    fn ended(&self, service: &str, operation: &str, waited: Duration) {
-        self.book().entries.entry(format!("{service}:{operation}")).or_default().waited += waited.as_secs_f64();
+    /// Takes note of a call that is over.
+    pub(crate) fn over(&self, call: Called) {
+        let mut book = self.book();
+        book.entries.entry(call.operation.clone()).or_default().waited += call.took.as_secs_f64();
+        match book.listener.as_ref().and_then(Weak::upgrade) {
+            None => book.untold.push(call),
+            Some(listener) => {
+                // Whoever listens may take its time, or look into the ledger.
+                drop(book);
+                listener.called(&call);
+            }
+        }
     }
 }
 
@@ -138,11 +188,11 @@ impl Intercept for Ledger {
         _context: &BeforeSerializationInterceptorContextRef<'_>,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        config.interceptor_state().store_put(Running { began: Instant::now(), sent: 0 });
+        config.interceptor_state().store_put(Running { began: Instant::now(), sent: Arc::default() });
         Ok(())
     }
 
-    // It is counted when it has had its turn.
+    // It is counted when it has had its turn and really is sent.
     fn modify_before_transmit(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -150,10 +200,8 @@ impl Intercept for Ledger {
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let Some((service, operation)) = name(config) else { return Ok(()) };
-        let running = config.load::<Running>().map(|running| (running.began, running.sent));
-        let (began, sent) = running.unwrap_or((Instant::now(), 0));
-        context.request_mut().add_extension(Call { service, operation, again: sent > 0 });
-        config.interceptor_state().store_put(Running { began, sent: sent + 1 });
+        let sent = config.load::<Running>().map(|running| Arc::clone(&running.sent)).unwrap_or_default();
+        context.request_mut().add_extension(Call { service, operation, sent });
         Ok(())
     }
 
@@ -166,20 +214,28 @@ impl Intercept for Ledger {
     ) -> Result<(), BoxError> {
         let bytes = context.response().body().bytes().map_or(0, <[u8]>::len);
         if let Some((service, operation)) = name(config) {
-            self.answered(&service, &operation, bytes as u64);
+            self.answered(&service, &operation, bytes);
         }
         Ok(())
     }
 
     fn read_after_execution(
         &self,
-        _context: &FinalizerInterceptorContextRef<'_>,
+        context: &FinalizerInterceptorContextRef<'_>,
         _components: &RuntimeComponents,
         config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let began = config.load::<Running>().filter(|running| running.sent > 0).map(|running| running.began);
-        if let (Some((service, operation)), Some(began)) = (name(config), began) {
-            self.ended(&service, &operation, began.elapsed());
+        let Some(Running { began, sent }) = config.load::<Running>() else { return Ok(()) };
+        let attempts = sent.load(Relaxed);
+        if let (Some((service, operation)), 1..) = (name(config), attempts) {
+            self.over(Called {
+                operation: format!("{service}:{operation}"),
+                request_id: context.response().and_then(RequestId::request_id).map(str::to_owned),
+                status: context.response().map(|response| response.status().as_u16()),
+                attempts,
+                began: *began,
+                took: began.elapsed(),
+            });
         }
         Ok(())
     }
@@ -211,13 +267,49 @@ pub(crate) fn prefix(service: &str) -> String {
 mod tests {
     use super::*;
 
+    fn called(operation: &str) -> Called {
+        Called {
+            operation: operation.to_owned(),
+            request_id: Some("id".to_owned()),
+            status: Some(200),
+            attempts: 1,
+            began: Instant::now(),
+            took: Duration::from_millis(500),
+        }
+    }
+
+    #[derive(Debug, Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Listener for Heard {
+        fn called(&self, call: &Called) {
+            self.0.lock().unwrap().push(call.operation.clone());
+        }
+    }
+
+    #[test]
+    fn every_call_is_told_once_also_what_was_over_before_anybody_listened() {
+        let (ledger, first, second) = (Ledger::default(), Arc::<Heard>::default(), Arc::<Heard>::default());
+        ledger.over(called("a:Before"));
+        ledger.tell(&first);
+        ledger.over(called("a:While"));
+        assert_eq!(*first.0.lock().unwrap(), ["a:Before", "a:While"]);
+        // Nobody keeps it any more.
+        drop(first);
+        ledger.over(called("a:Between"));
+        ledger.tell(&second);
+        ledger.over(called("a:After"));
+        assert_eq!(*second.0.lock().unwrap(), ["a:Between", "a:After"]);
+        assert!(ledger.entries().values().all(|entry| entry.waited == 0.5), "{ledger:?}");
+    }
+
     #[test]
     fn retries_are_calls_too() {
         let (ledger, now) = (Ledger::default(), Instant::now());
         ledger.sent_at("ec2", "DescribeVpcs", false, Duration::ZERO, now);
         ledger.sent_at("ec2", "DescribeVpcs", true, Duration::from_secs(2), now);
         ledger.answered("ec2", "DescribeVpcs", 100);
-        ledger.ended("ec2", "DescribeVpcs", Duration::from_millis(500));
+        ledger.over(called("ec2:DescribeVpcs"));
         let entry = Entry { calls: 2, retries: 1, bytes: 100, waited: 0.5, held_back: 2.0 };
         assert_eq!(ledger.entries(), BTreeMap::from([("ec2:DescribeVpcs".to_owned(), entry)]));
         assert_eq!(ledger.calls()["ec2:DescribeVpcs"], 2);

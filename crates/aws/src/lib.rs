@@ -42,7 +42,7 @@ pub use action::action;
 pub use clients::Aws;
 pub use fence::Fence;
 pub use kinds::KINDS;
-pub use ledger::{Entry as LedgerEntry, Ledger};
+pub use ledger::{Called, Entry as LedgerEntry, Ledger, Listener};
 pub use shared::Recorded;
 pub use state_object::StateObject;
 pub use throttle::{Limit, Rate, Throttle, limit};

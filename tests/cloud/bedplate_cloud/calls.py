@@ -1,4 +1,4 @@
-"""Counts of the calls received, and the faults a test asked for."""
+"""Counts of the calls received, the ids of their answers, and the faults a test asked for."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ _READS = ("Describe", "List", "Get", "Head", "BatchGet", "Simulate", "Lookup")
 
 _counts: Counter[str] = Counter()
 _regions: dict[str, Counter[str]] = {}
+_request_ids: dict[str, list[str]] = {}
 _faults: list["Fault"] = []
 
 
@@ -31,6 +32,12 @@ def record(name: str, region: str | None = None) -> None:
         _regions.setdefault(name.partition(":")[0], Counter())[region] += 1
 
 
+def answered(name: str, request_id: str | None) -> None:
+    """Keep under which id a call was answered that may have changed something."""
+    if request_id and is_mutating(name):
+        _request_ids.setdefault(name, []).append(request_id)
+
+
 def is_mutating(name: str) -> bool:
     """Whether an operation changes anything, judged by its name."""
     return not name.partition(":")[2].startswith(_READS)
@@ -41,13 +48,21 @@ def summary() -> dict[str, Any]:
     mutating = sum(n for name, n in _counts.items() if is_mutating(name))
     regions = {service: dict(sorted(counts.items())) for service, counts in sorted(_regions.items())}
     by_operation = dict(sorted(_counts.items()))
-    return {"total": _counts.total(), "mutating": mutating, "by_operation": by_operation, "regions": regions}
+    ids = {name: list(ids) for name, ids in sorted(_request_ids.items())}
+    return {
+        "total": _counts.total(),
+        "mutating": mutating,
+        "by_operation": by_operation,
+        "regions": regions,
+        "request_ids": ids,
+    }
 
 
 def reset_calls() -> None:
     """Start counting again."""
     _counts.clear()
     _regions.clear()
+    _request_ids.clear()
 
 
 def reset_faults() -> None:

@@ -120,6 +120,13 @@ class Cloud:
         if path.startswith("/moto-api"):
             return forward_raw(self.moto, environ)
         target = wire.identify(environ, body)
+        response = self.settle(target, environ)
+        if not response.cut:
+            calls.answered(target.name, wire.request_id(response))
+        return response
+
+    def settle(self, target: Target, environ: dict[str, Any]) -> Response:
+        """The answer to a call of a service."""
         try:
             return self.run(target, environ)
         except moments.Killed:

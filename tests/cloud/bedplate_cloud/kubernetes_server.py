@@ -12,6 +12,7 @@ import ssl
 import tempfile
 import threading
 import time
+import uuid
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -123,6 +124,8 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: Server
+    # The call that is being answered.
+    called = ""
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
@@ -137,6 +140,7 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else b""
         url = urlsplit(self.path)
+        self.called = ""
         query = {key: values[-1] for key, values in parse_qs(url.query, keep_blank_values=True).items()}
         if url.path in ("/readyz", "/livez", "/healthz"):
             self.send(200, b"ok", "text/plain")
@@ -148,6 +152,7 @@ class Handler(BaseHTTPRequestHandler):
             name = f"kubernetes:{_operation(self.command, url.path, query, self.headers.get('Content-Type') or '')}"
             nth = moments.before(name)
             calls.record(name)
+            self.called = name
             fault = calls.take_fault(name)
             if fault and fault.when == "before":
                 raise Refused(fault.error.status, fault.error.code, fault.error.message)
@@ -184,8 +189,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 
     def send(self, status: int, data: bytes, content: str = "application/json") -> None:
-        """Write a whole answer."""
+        """Write a whole answer, under the id that it has in the audit log."""
+        audit_id = str(uuid.uuid4())
+        if self.called:
+            calls.answered(self.called, audit_id)
         self.send_response(status)
+        self.send_header("Audit-Id", audit_id)
         self.send_header("Content-Type", content)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

@@ -161,6 +161,15 @@ def serialize(target: Target, result: dict[str, Any]) -> Response:
     return Response(written["status_code"], headers, body)
 
 
+def request_id(response: Response) -> str:
+    """The id under which AWS's support finds the call. Every answer has one, also where moto gives none."""
+    headers = Headers(response.headers)
+    found = headers.get("x-amzn-requestid") or headers.get("x-amz-request-id")
+    if not found:
+        found = response.headers["x-amzn-RequestId"] = str(uuid.uuid4())
+    return str(found)
+
+
 def rooted(target: Target, response: Response) -> Response:
     """The answer under the root element that the service's documentation names."""
     root = S3_ROOTS.get(target.operation) if target.service == "s3" and response.status == 200 else None

@@ -1,6 +1,7 @@
-//! What a plan asks of AWS when nothing has changed.
+//! What a plan asks of AWS when nothing has changed, and that every call is on record.
 
 use crate::BUILT;
+use bedplate_tests::JsonExt;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -51,8 +52,7 @@ fn the_ledger_tells_what_each_call_took() {
     let calls: serde_json::Map<String, Value> =
         operations.iter().map(|(operation, entry)| (operation.clone(), entry["calls"].clone())).collect();
     assert_eq!(Value::Object(calls), plan.0["api_calls"]);
-    // Kubernetes is counted only.
-    for (operation, entry) in operations.iter().filter(|(operation, _)| !operation.starts_with("kubernetes:")) {
+    for (operation, entry) in operations {
         assert_eq!(entry["retries"], 0, "{operation}");
         assert!(
             entry["waited"].as_f64().unwrap() > 0.0 && entry["bytes"].as_u64().unwrap() > 0,
@@ -60,6 +60,41 @@ fn the_ledger_tells_what_each_call_took() {
         );
     }
     assert!(plan.0["api_ledger"]["per_second"]["s3"].as_u64().unwrap() > 1);
+}
+
+#[test]
+fn the_log_of_the_run_has_every_call_and_the_id_under_which_aws_answered_it() {
+    let log = BUILT.project.log("bootstrap");
+    assert_eq!((log[0].text("event"), log[log.len() - 1].text("event")), ("run", "end"));
+    let calls: Vec<&Value> = log.iter().filter(|line| line["event"] == "call").collect();
+    let mut attempts: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut logged: BTreeMap<&str, &str> = BTreeMap::new();
+    for call in &calls {
+        *attempts.entry(call.text("operation")).or_default() += call["attempts"].as_u64().unwrap();
+        let other = logged.insert(call.text("request_id"), call.text("operation"));
+        assert_eq!(other, None, "an id is one call's: {call}");
+        let keys: Vec<&String> = call.as_object().unwrap().keys().collect();
+        assert_eq!(
+            keys,
+            ["at", "attempts", "event", "operation", "request_id", "seconds", "status"],
+            "and nothing else"
+        );
+        assert!((200..600).contains(&call["status"].as_u64().unwrap()), "{call}");
+        assert!(call["seconds"].as_f64().unwrap() > 0.0, "{call}");
+    }
+    assert_eq!(json!(attempts), BUILT.run.json()["api_calls"]);
+    assert!(BUILT.request_ids.len() > 60, "{:?}", BUILT.request_ids.keys());
+    // boto3 and IAM have other names for some services.
+    let action = |operation: &str| operation.split_once(':').map(|(_, action)| action.to_owned());
+    for (operation, ids) in &BUILT.request_ids {
+        for id in ids {
+            let found = logged.get(&**id).unwrap_or_else(|| panic!("{operation} {id} is not in the log"));
+            assert_eq!(action(found), action(operation), "{id}");
+        }
+    }
+    // What the plan was made from came before the run.
+    let vpcs = calls.iter().find(|call| call["operation"] == "ec2:DescribeVpcs").unwrap();
+    assert!(vpcs["at"].as_f64().unwrap() < 0.0, "{vpcs}");
 }
 
 #[test]

@@ -11,7 +11,10 @@ mod repeated;
 mod security;
 
 use bedplate_tests::{Cloud, Inventory, Project, Run};
-use std::sync::LazyLock;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 /// What one bootstrap left.
 struct Built {
@@ -19,6 +22,8 @@ struct Built {
     project: Project,
     before: Inventory,
     run: Run,
+    /// Under which ids the cloud answered the calls that change something.
+    request_ids: BTreeMap<String, BTreeSet<String>>,
 }
 
 // Its cloud ends with this process.
@@ -27,7 +32,8 @@ static BUILT: LazyLock<Built> = LazyLock::new(|| {
     let project = Project::new(&cloud);
     let before = cloud.inventory();
     let run = project.run(&["bootstrap", "--yes", "--json"]).ok();
-    Built { cloud, project, before, run }
+    let request_ids = cloud.request_ids();
+    Built { cloud, project, before, run, request_ids }
 });
 
 /// Tags that everything carries.

@@ -1,20 +1,25 @@
 //! Calls to a cluster's API: where it answers, who calls, how often, and what an error means.
 
 use super::{MANAGER, Object, Token, token::Signer};
-use crate::{Aws, Ledger, eks, fence::Fence};
+use crate::{Aws, Called, Ledger, eks, fence::Fence};
 use aws_sdk_eks::types::{Cluster, VpcConfigResponse};
 use aws_types::SdkConfig;
 use bedplate_model::{CallError, Class};
 use kube::{
     Client, Config, Error,
     api::{DeleteParams, GetParams, ListParams, ObjectList, Patch, PatchParams, ValidationDirective},
-    client::ClientBuilder,
+    client::{Body, ClientBuilder},
     config::{KubeConfigOptions, Kubeconfig},
     core::{Request, Status},
 };
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::Mutex;
 
 /// An endpoint inside a VPC answers nobody outside, so this is how long one waits in vain.
@@ -22,9 +27,11 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// One attempt of a call.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// How often a call is tried while the server is overloaded, as often as the SDK's clients try theirs.
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u64 = 6;
 /// The wait after the first attempt; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(200);
+/// The header in which an API server names a request as its audit log does (k8s.io/apiserver, `HeaderAuditID`).
+const AUDIT_ID: &str = "audit-id";
 
 /// The clusters that were called, each by one client.
 #[derive(Clone)]
@@ -203,42 +210,73 @@ impl Connection {
         request: Result<http::Request<Vec<u8>>, kube::core::request::Error>,
     ) -> Result<A, CallError> {
         let request = request.map_err(|error| not_sent(operation, &error))?;
-        let mut attempt = 1;
-        loop {
-            match self.attempt(operation, request.clone()).await {
-                Err(error) if overloaded(&error) && attempt < ATTEMPTS => {
-                    tokio::time::sleep(PAUSE * 2u32.pow(attempt - 1)).await;
-                    attempt += 1;
+        let began = Instant::now();
+        let mut call = Called {
+            operation: operation.to_owned(),
+            request_id: None,
+            status: None,
+            attempts: 0,
+            began,
+            took: Duration::ZERO,
+        };
+        let mut pause = PAUSE;
+        let answer = loop {
+            match self.attempt(&mut call, request.clone()).await {
+                Err(error) if overloaded(&error) && call.attempts < ATTEMPTS => {
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
                 }
-                answer => return answer,
+                answer => break answer,
             }
+        };
+        if call.attempts > 0 {
+            self.ledger.over(Called { took: began.elapsed(), ..call });
         }
+        answer
     }
 
+    /// Sends a request once, and notes in `call` what became of it.
     async fn attempt<A: DeserializeOwned>(
         &self,
-        operation: &str,
+        call: &mut Called,
         mut request: http::Request<Vec<u8>>,
     ) -> Result<A, CallError> {
+        let operation = call.operation.clone();
+        let operation = operation.as_str();
         let token = self.signer.token(&self.cluster).await?;
         let bearer = http::HeaderValue::try_from(format!("Bearer {}", token.reveal()));
         let mut bearer = bearer.map_err(|error| not_sent(operation, &error))?;
         bearer.set_sensitive(true);
         request.headers_mut().insert(http::header::AUTHORIZATION, bearer);
-        if !self.fence.lets_through(operation.split(':').next_back().unwrap_or(operation)) {
+        let (service, action) = operation.split_once(':').unwrap_or((operation, ""));
+        if !self.fence.lets_through(action) {
             return Err(not_sent(
                 operation,
                 &"the lock on the state was lost, and another process may work on the stack",
             ));
         }
-        self.ledger.count(operation);
-        match tokio::time::timeout(PATIENCE, self.client.request::<A>(request)).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(Error::Api(status))) => Err(refused(operation, &self.cluster, &status)),
+        self.ledger.sent(service, action, call.attempts > 0, Duration::ZERO);
+        call.attempts += 1;
+        (call.status, call.request_id) = (None, None);
+        // Head and body, because the client's own way to an object tells nothing of the head.
+        let exchange = async {
+            let answer = self.client.send(request.map(Body::from)).await?;
+            call.status = Some(answer.status().as_u16());
+            call.request_id = answer.headers().get(AUDIT_ID).and_then(|id| id.to_str().ok()).map(str::to_owned);
+            Ok::<_, Error>((answer.status(), answer.into_body().collect_bytes().await?))
+        };
+        match tokio::time::timeout(PATIENCE, exchange).await {
+            Ok(Ok((code, body))) => {
+                self.ledger.answered(service, action, body.len());
+                if code.is_client_error() || code.is_server_error() {
+                    return Err(refused(operation, &self.cluster, &status(code, &body)));
+                }
+                serde_json::from_slice(&body).map_err(|error| unreadable(operation, &error))
+            }
             Ok(Err(error @ (Error::Service(_) | Error::HyperError(_)))) => {
                 Err(self.unreachable(operation, &chain(&error)))
             }
-            Ok(Err(error)) => Err(CallError::local(operation, "UnreadableAnswer", chain(&error), Class::Other)),
+            Ok(Err(error)) => Err(unreadable(operation, &error)),
             Err(_) => Err(self.unreachable(operation, &format!("no answer after {} s", PATIENCE.as_secs()))),
         }
     }
@@ -252,6 +290,18 @@ impl Connection {
 
 fn not_sent(operation: &str, why: &dyn fmt::Display) -> CallError {
     CallError::local(operation, "NotSent", why.to_string(), Class::Invalid)
+}
+
+fn unreadable(operation: &str, error: &dyn std::error::Error) -> CallError {
+    CallError::local(operation, "UnreadableAnswer", chain(error), Class::Other)
+}
+
+/// What an error's body says. That of a proxy on the way is a text.
+fn status(code: http::StatusCode, body: &[u8]) -> Status {
+    serde_json::from_slice(body).unwrap_or_else(|_| {
+        let text = format!("{code} {}", String::from_utf8_lossy(body));
+        Status::failure(text.trim(), "").with_code(code.as_u16())
+    })
 }
 
 /// Whether the server says that it has too much to do: 429, 503 and 504.
@@ -340,6 +390,15 @@ mod tests {
             let error = error(json!({"code": code, "reason": reason, "message": "m", "details": details}));
             assert_eq!(error.class, class, "{error}");
         }
+    }
+
+    #[test]
+    fn what_a_proxy_answers_is_told_as_it_is() {
+        let error =
+            refused("kubernetes:GetServices", "c", &status(http::StatusCode::BAD_GATEWAY, b"<html>no</html>\n"));
+        assert_eq!((error.class, error.message.as_str()), (Class::Unreachable, "502 Bad Gateway <html>no</html>"));
+        let error = refused("kubernetes:GetServices", "c", &status(http::StatusCode::NOT_FOUND, b""));
+        assert_eq!((error.class, error.message.as_str()), (Class::NotFound, "404 Not Found"));
     }
 
     #[test]

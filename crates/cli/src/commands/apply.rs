@@ -109,7 +109,8 @@ pub(crate) async fn carry_out(
     if let Some(lease) = session.local.lease() {
         watchers.spawn(watch_lease(Arc::clone(lease), cancel.clone(), Arc::clone(&progress)));
     }
-    let log = RunLog::new(&*progress, log_file(session, command, printer), command, plan, &session.kinds);
+    let file = log_file(session, command, printer);
+    let log = RunLog::new(&*progress, file, command, plan, &session.kinds, &session.aws.ledger);
     let engine = Engine::new(&session.kinds, &session.aws, &journal, &log, cancel);
     let outcome = engine.walk(plan).await;
     drop(engine);

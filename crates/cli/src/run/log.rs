@@ -2,6 +2,7 @@
 
 use super::{FORMAT, Line, What, effects};
 use anyhow::{Context, Result};
+use bedplate_aws::{Called, Ledger, Listener};
 use bedplate_engine::{Event, Sink};
 use bedplate_plan::{Plan, Schemas};
 use std::{
@@ -9,7 +10,7 @@ use std::{
     fs::File,
     io::Write,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -19,21 +20,29 @@ const KEPT: usize = 50;
 /// Writes down what happens, and passes it on.
 pub(crate) struct RunLog<'a> {
     next: &'a dyn Sink,
-    started: Instant,
     lines: Mutex<Vec<Line>>,
+    writer: Arc<Writer>,
+}
+
+/// What is written down, event by event and call by call.
+#[derive(Debug)]
+struct Writer {
+    started: Instant,
     file: Option<Mutex<File>>,
 }
 
 impl<'a> RunLog<'a> {
-    /// A log that begins with the plan. It is kept in memory only where no `file` can be had.
+    /// A log that begins with the plan. It is kept in memory only, and without the calls, where no `file` can be had.
     pub(crate) fn new(
         next: &'a dyn Sink,
         file: Option<File>,
         command: &str,
         plan: &Plan,
         schemas: &dyn Schemas,
+        ledger: &Ledger,
     ) -> Self {
-        let log = Self { next, started: Instant::now(), lines: Mutex::default(), file: file.map(Mutex::new) };
+        let writer = Arc::new(Writer { started: Instant::now(), file: file.map(Mutex::new) });
+        let log = Self { next, lines: Mutex::default(), writer };
         log.write(What::Run {
             format: FORMAT,
             command: command.to_owned(),
@@ -41,6 +50,7 @@ impl<'a> RunLog<'a> {
             started: jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
             effects: effects(plan, schemas),
         });
+        ledger.tell(&log.writer);
         log
     }
 
@@ -51,13 +61,30 @@ impl<'a> RunLog<'a> {
     }
 
     fn write(&self, what: What) {
-        let line = Line { at: self.started.elapsed().as_secs_f64(), what };
-        if let (Some(file), Ok(mut text)) = (&self.file, serde_json::to_vec(&line)) {
+        let line = Line { at: self.writer.started.elapsed().as_secs_f64(), what };
+        self.writer.write(&line);
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}
+
+impl Writer {
+    fn write(&self, line: &Line) {
+        if let (Some(file), Ok(mut text)) = (&self.file, serde_json::to_vec(line)) {
             text.push(b'\n');
             // The log helps to understand a run; a run does not fail for want of it.
             _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&text);
         }
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    }
+}
+
+impl Listener for Writer {
+    fn called(&self, call: &Called) {
+        let over = call.began + call.took;
+        let at = match over.checked_duration_since(self.started) {
+            Some(after) => after.as_secs_f64(),
+            None => -self.started.duration_since(over).as_secs_f64(),
+        };
+        self.write(&Line { at, what: What::from(call) });
     }
 }
 

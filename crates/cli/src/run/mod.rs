@@ -6,6 +6,7 @@ mod timeline;
 pub(crate) use log::{RunLog, create, newest, read};
 pub(crate) use timeline::{Ending, Span, Timeline};
 
+use bedplate_aws::Called;
 use bedplate_engine::{Event, described};
 use bedplate_model::Outsider;
 use bedplate_plan::{Plan, Schemas, schedule};
@@ -15,7 +16,7 @@ use std::time::Duration;
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Line {
-    /// Seconds since the start of the run.
+    /// Seconds since the start of the run, when it was over or happened.
     pub(crate) at: f64,
     #[serde(flatten)]
     pub(crate) what: What,
@@ -43,6 +44,8 @@ pub(crate) enum What {
     Failed { address: String, code: String, message: String },
     /// An effect was not tried.
     Skipped { address: String, because: Option<String> },
+    /// A call is over, whatever came of it; those for the plan were before the run, at a time below 0. Only in the file.
+    Call { operation: String, request_id: Option<String>, status: Option<u16>, attempts: u64, seconds: f64 },
     /// The run is over.
     End { ok: bool, interrupted: bool },
 }
@@ -80,6 +83,18 @@ pub(crate) fn effects(plan: &Plan, schemas: &dyn Schemas) -> Vec<Effect> {
 
 fn word(action: bedplate_plan::Action) -> String {
     crate::render::action_word(action).to_owned()
+}
+
+impl From<&Called> for What {
+    fn from(call: &Called) -> Self {
+        Self::Call {
+            operation: call.operation.clone(),
+            request_id: call.request_id.clone(),
+            status: call.status,
+            attempts: call.attempts,
+            seconds: call.took.as_secs_f64(),
+        }
+    }
 }
 
 impl From<&Event<'_>> for What {

@@ -103,7 +103,11 @@ impl Timeline {
                         (false, _) => Ending::Failed,
                     };
                 }
-                What::Run { .. } | What::Held { .. } | What::Swept { .. } | What::Skipped { .. } => {}
+                What::Run { .. }
+                | What::Held { .. }
+                | What::Swept { .. }
+                | What::Skipped { .. }
+                | What::Call { .. } => {}
             }
         }
         mark_critical(&mut spans);
@@ -225,6 +229,22 @@ pub(crate) mod tests {
         let timeline = Timeline::new(&lines()[..6]).unwrap();
         assert_eq!((timeline.ending, timeline.untouched), (Ending::CutOff, 1));
         assert!(timeline.spans.iter().filter(|span| !span.finished).all(|span| span.to == 2.0));
+    }
+
+    #[test]
+    fn calls_are_on_record_and_change_no_timeline() {
+        let call = |at| {
+            let text = format!(
+                r#"{{"at":{at},"event":"call","operation":"eks:DescribeCluster","request_id":null,"status":200,"attempts":1,"seconds":0.1}}"#
+            );
+            serde_json::from_str::<Line>(&text).unwrap()
+        };
+        let without = Timeline::new(&lines()).unwrap();
+        let mut lines = lines();
+        lines.insert(1, call(-4.5));
+        lines.insert(8, call(9.5));
+        let with = Timeline::new(&lines).unwrap();
+        assert_eq!(format!("{with:?}"), format!("{without:?}"));
     }
 
     #[test]

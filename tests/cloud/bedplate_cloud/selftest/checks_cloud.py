@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from .harness import ENVIRONMENT, FOLDER, REGION, Cloud, Network, fails, fresh, make_role, row
+from .harness import ENVIRONMENT, FOLDER, REGION, Cloud, Network, fails, fresh, make_role, row, trust
 
 
 @row("pages-ec2")
@@ -68,6 +68,25 @@ def control_calls(cloud: Cloud) -> None:
     assert (found["total"], found["mutating"]) == (2, 1)
     assert found["by_operation"] == {"ec2:CreateVpc": 1, "ec2:DescribeVpcs": 1}
     assert found["regions"] == {"ec2": {ec2.meta.region_name: 2}}
+    assert list(found["request_ids"]) == ["ec2:CreateVpc"] and len(found["request_ids"]["ec2:CreateVpc"]) == 1
+
+
+@row("request-ids")
+def request_ids(cloud: Cloud) -> None:
+    cloud.control("POST", "reset-calls")
+    s3, ec2, iam = cloud.client("s3"), cloud.client("ec2"), cloud.client("iam")
+    role = lambda: iam.create_role(RoleName="request-ids", AssumeRolePolicyDocument=trust("ec2.amazonaws.com"))
+    answers = [
+        s3.create_bucket(Bucket="request-ids"),
+        s3.put_bucket_versioning(Bucket="request-ids", VersioningConfiguration={"Status": "Enabled"}),
+        ec2.create_vpc(CidrBlock="10.52.0.0/16"),
+        role(),
+        fails("EntityAlreadyExists", role),
+    ]
+    heads = [one["ResponseMetadata"]["HTTPHeaders"] for one in answers]
+    said = {one.get("x-amzn-requestid") or one["x-amz-request-id"] for one in heads}
+    noted = [one for ids in cloud.control("GET", "calls")["request_ids"].values() for one in ids]
+    assert len(said) == len(noted) == len(answers) and said == set(noted), (said, noted)
 
 
 @row("control-fault")

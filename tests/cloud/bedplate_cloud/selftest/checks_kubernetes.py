@@ -57,6 +57,8 @@ class Kubernetes:
         authority = base64.b64decode(found["certificateAuthority"]["data"]).decode()
         self.context = ssl.create_default_context(cadata=authority)
         self.token = token(self.name)
+        # Of the last answer.
+        self.audit_id = ""
 
     def ask(
         self, method: str, path: str, body: Any = None, content: str = "application/json", bearer: str | None = None
@@ -68,7 +70,9 @@ class Kubernetes:
         try:
             answer = urllib.request.urlopen(request, context=self.context)
         except urllib.error.HTTPError as error:
+            self.audit_id = error.headers["Audit-Id"]
             return error.code, json.load(error)
+        self.audit_id = answer.headers["Audit-Id"]
         text = answer.read()
         return answer.status, json.loads(text) if text[:1] == b"{" else text.decode()
 
@@ -103,6 +107,18 @@ def kubernetes_endpoint(cloud: Cloud) -> None:
     assert api.ask("GET", "/api/v1/namespaces")[0] == 401
     eks.create_access_entry(clusterName=api.name, principalArn=principal)
     assert api.ask("GET", "/api/v1/namespaces")[0] == 403
+
+
+@row("kubernetes-audit-id")
+def kubernetes_audit_id(cloud: Cloud) -> None:
+    api = Kubernetes(cloud)
+    cloud.control("POST", "reset-calls")
+    said = []
+    for body, status in ((NAMESPACE, 201), (NAMESPACE, 200), (NAMESPACE | {"metadata": {"name": "another"}}, 400)):
+        assert api.apply("/api/v1/namespaces/fintech-prod", body)[0] == status
+        said.append(api.audit_id)
+    assert len(set(said)) == 3
+    assert cloud.control("GET", "calls")["request_ids"] == {"kubernetes:ApplyNamespaces": said}
 
 
 @row("kubernetes-token")
