@@ -1,5 +1,6 @@
 //! A plan for people and for scripts.
 
+mod alike;
 mod json;
 mod value;
 
@@ -38,7 +39,7 @@ pub(crate) fn warn_unseen(printer: &Printer, plan: &Plan) {
     }
 }
 
-/// The whole plan, at most `width` columns wide. With `all`, the settings of what is created too.
+/// The whole plan, at most `width` columns wide. With `all`, the settings of what is created too, and each change for itself.
 fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
     if plan.is_empty() {
         let what = if plan.unchanged == 1 {
@@ -58,12 +59,24 @@ fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
         layers.entry((position, layer)).or_default().push(change);
     }
     for ((_, layer), mut changes) in layers {
-        changes.sort_by_key(|change| &change.address);
         let counts = counts(&Summary::of(changes.iter().copied()));
         _ = writeln!(text, "\n{}  {}", layer.bold(), counts.dimmed());
-        let column = changes.iter().map(|change| name(change).chars().count()).max().unwrap_or_default();
-        for change in changes {
-            show_change(&mut text, change, schemas, &schedule, Layout { column, width, all });
+        let entries = if all {
+            changes.sort_by_key(|change| &change.address);
+            changes.into_iter().map(|change| vec![change]).collect()
+        } else {
+            alike::entries(changes)
+        };
+        let heads = entries.iter().map(|entry| match entry[..] {
+            [change] => name(change).chars().count(),
+            _ => alike::title(entry).chars().count(),
+        });
+        let layout = Layout { column: heads.max().unwrap_or_default(), width, all };
+        for entry in &entries {
+            match entry[..] {
+                [change] => show_change(&mut text, change, schemas, &schedule, layout),
+                _ => alike::show(&mut text, entry, layout),
+            }
         }
     }
     let counts = counts(&plan.summary());

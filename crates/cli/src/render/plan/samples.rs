@@ -28,6 +28,43 @@ fn field(path: &str, before: Value, after: Value, forces_replacement: bool, drif
     json!({"path": path, "before": before, "after": after, "forces_replacement": forces_replacement, "drift": drift})
 }
 
+/// A plan in which one tag changes everywhere: of most resources nothing else does, of some more does, and one had a tag
+/// changed by somebody else.
+pub(crate) fn retagged() -> Plan {
+    let changed = "the configuration changed";
+    let team = || field("tags.Team", Value::Null, json!("platform"), false, false);
+    let tagged = |address: &str, kind: &str| change(address, kind, Action::Update, changed, json!([team()]));
+    let mut changes = vec![
+        tagged("network/vpc", "ec2.vpc"),
+        change(
+            "network/nat-gateway/b",
+            "ec2.nat_gateway",
+            Action::Update,
+            "the configuration changed; also changed outside bedplate",
+            json!([team(), field("tags.Owner", json!("someone"), json!("team-platform@yourcompany.com"), false, true)]),
+        ),
+        change(
+            "network/flow-log",
+            "ec2.flow_log",
+            Action::Update,
+            changed,
+            json!([team(), field("max_aggregation_interval", json!(600), json!(60), false, false)]),
+        ),
+        tagged("security/key", "kms.key"),
+        tagged("security/flow-log-role", "iam.role"),
+        tagged("cluster/addon/coredns", "eks.addon"),
+        tagged("cluster/node-group", "eks.node_group"),
+        tagged("cluster/load-balancer", "elb.load_balancer"),
+    ];
+    for zone in ["a", "b", "c"] {
+        changes.extend(
+            ["public", "app", "data"].map(|tier| tagged(&format!("network/subnet/{tier}-{zone}"), "ec2.subnet")),
+        );
+        changes.push(tagged(&format!("network/route-table/app-{zone}"), "ec2.route_table"));
+    }
+    Plan { changes, ..plan() }
+}
+
 /// A plan with every action in it.
 pub(crate) fn plan() -> Plan {
     let statement =

@@ -1,9 +1,40 @@
-use super::{samples::plan, *};
+use super::{
+    samples::{plan, retagged},
+    *,
+};
 use bedplate_aws::KINDS;
 
 fn plain(width: usize, all: bool) -> String {
-    let kinds = Kinds::new(KINDS);
-    anstream::adapter::strip_str(&text(&plan(), &kinds, width, all)).to_string()
+    without_colour(&plan(), width, all)
+}
+
+/// What NO_COLOR leaves.
+fn without_colour(plan: &Plan, width: usize, all: bool) -> String {
+    anstream::adapter::strip_str(&text(plan, &Kinds::new(KINDS), width, all)).to_string()
+}
+
+#[test]
+fn tags_that_change_everywhere_are_shown_once_at_80_columns() {
+    insta::assert_snapshot!(without_colour(&retagged(), 80, false));
+}
+
+#[test]
+fn tags_that_change_everywhere_are_shown_once_at_160_columns() {
+    insta::assert_snapshot!(without_colour(&retagged(), 160, false));
+}
+
+#[test]
+fn each_resource_whose_tags_change_is_named_once_and_with_all_settings_for_itself() {
+    let plan = retagged();
+    let words = |text: &str| text.split([' ', ',', '\n']).map(str::to_owned).collect::<Vec<_>>();
+    let (folded, each) = (words(&without_colour(&plan, 80, false)), words(&without_colour(&plan, 80, true)));
+    for change in &plan.changes {
+        for shown in [&folded, &each] {
+            assert_eq!(shown.iter().filter(|word| *word == name(change)).count(), 1, "{}", change.address);
+        }
+    }
+    let updates = |words: &[String]| words.iter().filter(|word| *word == "update:").count();
+    assert_eq!((updates(&folded), updates(&each)), (6, plan.changes.len()));
 }
 
 #[test]
