@@ -13,11 +13,25 @@ use super::suggest::closest;
 pub(super) const KEY: &str = "environments";
 const ENVIRONMENT: &str = "environment";
 
+/// The environment in force: the one that is chosen elsewhere, or the file's own choice.
+pub(super) fn chosen(table: &DeTable<'_>, elsewhere: Option<Environment>) -> Environment {
+    let own = table.get(ENVIRONMENT).and_then(|value| value.get_ref().as_str()).and_then(Environment::named);
+    elsewhere.or(own).unwrap_or_default()
+}
+
+/// The environments that have a table of their own.
+pub(super) fn with_table(table: &DeTable<'_>) -> Vec<Environment> {
+    match table.get(KEY).map(Spanned::get_ref) {
+        Some(DeValue::Table(own)) => own.keys().filter_map(|name| Environment::named(name.get_ref())).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// Takes the environments' tables out and lays the chosen one's settings over the others: table by table, a value or a list
 /// in place of the other. Without a choice, the file's own `environment` says which.
-pub(super) fn overlay(table: &mut DeTable<'_>, chosen: Option<Environment>) -> Vec<Problem> {
+pub(super) fn overlay(table: &mut DeTable<'_>, elsewhere: Option<Environment>) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let own = table.get(ENVIRONMENT).and_then(|value| value.get_ref().as_str()).and_then(Environment::named);
+    let chosen = chosen(table, elsewhere);
     if let Some((key, environments)) = table.remove_entry(KEY) {
         let DeValue::Table(environments) = environments.into_inner() else {
             let fault = Fault::new(
@@ -27,7 +41,6 @@ pub(super) fn overlay(table: &mut DeTable<'_>, chosen: Option<Environment>) -> V
             );
             return vec![problem(&[], key.span(), fault)];
         };
-        let chosen = chosen.or(own).unwrap_or_default();
         for (name, settings) in environments {
             let span = name.span();
             let Some(environment) = Environment::named(name.get_ref()) else {
@@ -68,7 +81,7 @@ pub(super) fn overlay(table: &mut DeTable<'_>, chosen: Option<Environment>) -> V
             }
         }
     }
-    if let Some(chosen) = chosen {
+    if elsewhere.is_some() {
         table.remove(ENVIRONMENT);
         let value = DeValue::String(Cow::Borrowed(chosen.as_str()));
         table.insert(Spanned::new(0..0, Cow::Borrowed(ENVIRONMENT)), Spanned::new(0..0, value));
@@ -153,6 +166,54 @@ mod tests {
         assert!(nested.contains("cannot choose another"), "{nested}");
         assert!(said("environments = 1\n", None).contains("is no table"));
         assert!(said("[environments]\ndevelopment = 1\n", None).contains("is no table"));
+    }
+
+    #[test]
+    fn every_table_is_checked_whichever_is_chosen() {
+        let said = |more: &str, chosen| parse(more, chosen).unwrap_err();
+        let more = "[network]\nzones = 3\n[environments.development.network]\nzones = 9\nzonse = 2\n\
+                    [environments.production.database]\nreaders = -1\n";
+        for chosen in [None, Some(Environment::Production), Some(Environment::Development)] {
+            let error = said(more, chosen);
+            let lines: Vec<usize> = error.problems().iter().map(|problem| error.position(problem).unwrap().0).collect();
+            assert_eq!(lines, [9, 10, 12], "{error}");
+            let other = error.problems().iter().map(|problem| problem.what().starts_with("in the environment `"));
+            let development = chosen == Some(Environment::Development);
+            assert!(other.eq([!development, !development, development]), "{error}");
+        }
+        let error = said("[environments.development.network]\nzones = 9\n", None).to_string();
+        insta::assert_snapshot!(error);
+    }
+
+    #[test]
+    fn what_goes_wrong_only_together_is_told_of_its_environment() {
+        let base = "[cluster.autoscaling]\nmin_replicas = 5\nmax_replicas = 8\n";
+        let error = parse(&format!("{base}[environments.development.cluster.autoscaling]\nmax_replicas = 4\n"), None);
+        let error = error.unwrap_err();
+        let [problem] = error.problems() else { panic!("{error}") };
+        assert!(problem.what().starts_with("in the environment `development`: "), "{error}");
+        assert!(error.to_string().contains("max_replicas = 4"), "{error}");
+    }
+
+    #[test]
+    fn what_is_wrong_for_all_is_told_once_also_where_every_environment_says_otherwise() {
+        let wrong = "[network]\nzones = 9\n";
+        let error = parse(&format!("{wrong}[environments.development.tags]\nStage = \"test\"\n"), None).unwrap_err();
+        assert_eq!(error.problems().len(), 1, "{error}");
+        let otherwise = "[environments.production.network]\nzones = 3\n[environments.development.network]\nzones = 2\n";
+        let error = parse(&format!("{wrong}{otherwise}"), None).unwrap_err();
+        let [problem] = error.problems() else { panic!("{error}") };
+        assert_eq!(error.position(problem).unwrap().0, 7);
+    }
+
+    #[test]
+    fn another_environment_need_not_be_complete() {
+        let base = BASE.replace("account_id = \"797923187401\"\n", "");
+        let text =
+            format!("{base}[environments.production]\naccount_id = \"797923187401\"\n[environments.development]\n");
+        assert!(Config::parse_for(&text, "platform.toml", None).is_ok());
+        let error = Config::parse_for(&text, "platform.toml", Some(Environment::Development)).unwrap_err();
+        assert!(error.to_string().contains("`account_id` is missing"), "{error}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
-use super::schema;
+use super::{Environment, schema};
 
 /// What is wrong with a value, why it is, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,11 @@ impl Fault {
     /// The same about the value of a setting, where a list can have many lines between the two.
     pub(super) fn about(self, key: &str) -> Self {
         Self { what: format!("`{key}`: {}", self.what), ..self }
+    }
+
+    /// The same of an environment that is not the one in force.
+    pub(super) fn within(self, environment: Environment) -> Self {
+        Self { what: format!("in the environment `{environment}`: {}", self.what), ..self }
     }
 }
 

@@ -22,6 +22,42 @@ pub(super) fn parse(text: &str, file: &str, environment: Option<Environment>) ->
     if let Some(first) = errors.first() {
         return Err(ConfigError::invalid(file, text, vec![syntax_problem(first)]));
     }
+    let chosen = environments::chosen(table.get_ref(), environment);
+    let (config, mut problems) = match checked(text, table.clone(), environment) {
+        Ok(config) => (Some(config), Vec::new()),
+        Err(problems) => (None, problems),
+    };
+    // What is wrong for another environment is said today and not on the day when it is chosen. It need not be complete.
+    let others = environments::with_table(table.get_ref()).into_iter().filter(|other| *other != chosen);
+    let elsewhere = others.flat_map(|other| {
+        let wrong = checked(text, table.clone(), Some(other)).err().unwrap_or_default();
+        wrong.into_iter().map(move |problem| (Some(other), problem))
+    });
+    let mut elsewhere: Vec<_> = elsewhere.collect();
+    // Also what every environment says otherwise.
+    table.get_mut().remove(environments::KEY);
+    elsewhere.extend(check::check(text, table.get_ref()).into_iter().map(|problem| (None, problem)));
+    for (other, problem) in elsewhere {
+        let place = |it: &Problem| (it.path.clone(), it.span.clone(), it.related.clone());
+        if problem.span.is_some() && !problems.iter().any(|it| place(it) == place(&problem)) {
+            problems.push(match other {
+                Some(other) => Problem { fault: problem.fault.within(other), ..problem },
+                None => problem,
+            });
+        }
+    }
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(ConfigError::invalid(file, text, problems)),
+    }
+}
+
+/// The configuration of one environment, or all that is wrong with it.
+fn checked(
+    text: &str,
+    mut table: Spanned<DeTable<'_>>,
+    environment: Option<Environment>,
+) -> Result<Config, Vec<Problem>> {
     let mut problems = environments::overlay(table.get_mut(), environment);
     problems.extend(check::check(text, table.get_ref()));
 
@@ -44,7 +80,7 @@ pub(super) fn parse(text: &str, file: &str, environment: Option<Environment>) ->
         Err(error) if problems.is_empty() => problems.push(syntax_problem(&error)),
         Err(_) => {}
     }
-    Err(ConfigError::invalid(file, text, problems))
+    Err(problems)
 }
 
 fn syntax_problem(error: &toml::de::Error) -> Problem {

@@ -18,8 +18,8 @@ This page and [platform.schema.json](platform.schema.json), for editors, are mad
 in the same words: `[environments.development.network]` has settings of `[network]`. Tables are merged; a value or a list takes
 the place of the one for all. `environment` says which is in force, and `--environment` or `BEDPLATE_ENVIRONMENT` go before
 it. Each environment is a stack of its own, `<project_name>-<environment>`, with a state of its own; since names follow from
-`project_name`, give each its own `account_id` or its own `project_name`. `bedplate config` shows what is in force, and where
-each value stands.
+`project_name`, give each its own `account_id` or its own `project_name`. Every table is checked, whichever is chosen. `bedplate
+config` shows what is in force, and where each value stands.
 ";
 
 /// The page, in Markdown.
