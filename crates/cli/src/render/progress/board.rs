@@ -7,7 +7,7 @@ use bedplate_model::Address;
 use bedplate_plan::{Action, Plan, Schemas, schedule};
 use bedplate_platform::LAYERS;
 use owo_colors::OwoColorize;
-use petgraph::graph::NodeIndex;
+use petgraph::{algo::toposort, graph::NodeIndex};
 use std::time::Duration;
 
 /// How many of those that wait are named.
@@ -18,6 +18,8 @@ const BAR: usize = 20;
 #[derive(Debug)]
 pub(super) struct Board {
     effects: Vec<Effect>,
+    /// The effects' positions, each before those that wait for it.
+    order: Vec<usize>,
     /// The layers that have something to do, in the order of the platform.
     layers: Vec<String>,
     /// When the last event came, so that events need no clock of their own.
@@ -62,12 +64,14 @@ impl Board {
             }
         };
         let effects: Vec<Effect> = schedule.graph.node_indices().map(effect).collect();
+        // A schedule has no cycles.
+        let order = toposort(&schedule.graph, None).unwrap_or_default().into_iter().map(NodeIndex::index).collect();
         let mut layers: Vec<String> = effects.iter().map(|effect| effect.address.layer().to_owned()).collect();
         layers.sort_by_key(|layer| {
             (LAYERS.iter().position(|known| known == layer).unwrap_or(LAYERS.len()), layer.clone())
         });
         layers.dedup();
-        Self { effects, layers, now: Duration::ZERO }
+        Self { effects, order, layers, now: Duration::ZERO }
     }
 
     /// How much is done: `[17/110]`.
@@ -127,14 +131,21 @@ impl Board {
         }
     }
 
-    /// How long it may still take, `now` after the start: the longest way from what runs to the end.
-    pub(super) fn left(&self, now: Duration) -> Duration {
-        let left = |effect: &Effect| match effect.progress {
-            Stage::Waiting => effect.remaining,
-            Stage::Running(since, _) => effect.remaining.saturating_sub(now.saturating_sub(since).min(effect.expected)),
-            _ => Duration::ZERO,
-        };
-        self.effects.iter().map(left).max().unwrap_or_default()
+    /// How long it may still take, `now` after the start: the longest way to the end over what runs and what waits. `None` when
+    /// there is nothing left to do. What takes longer than usual may end at any moment.
+    pub(super) fn left(&self, now: Duration) -> Option<Duration> {
+        let mut left = vec![None; self.effects.len()];
+        for &index in self.order.iter().rev() {
+            let effect = &self.effects[index];
+            let own = match effect.progress {
+                Stage::Waiting => effect.expected,
+                Stage::Running(since, _) => effect.expected.saturating_sub(now.saturating_sub(since)),
+                Stage::Done | Stage::Failed | Stage::Skipped => continue,
+            };
+            let after = effect.next.iter().filter_map(|&next| left[next]).max();
+            left[index] = Some(own + after.unwrap_or_default());
+        }
+        left.into_iter().flatten().max()
     }
 
     /// The picture `now` after the start, at most `width` wide and `height` high.
@@ -205,8 +216,11 @@ impl Board {
 
     fn summary(&self, now: Duration) -> String {
         let running = self.count(|effect| effect.running().is_some());
-        let left = self.left(now);
-        let left = if left.is_zero() { String::new() } else { format!(" · about {} left", about(left)) };
+        let left = match self.left(now) {
+            None => String::new(),
+            Some(Duration::ZERO) => " · should be done by now".to_owned(),
+            Some(left) => format!(" · about {} left", about(left.max(Duration::from_secs(1)))),
+        };
         format!("{} of {} done · {running} running · {}{left}", self.done().bold(), self.effects.len(), about(now),)
     }
 }
@@ -277,12 +291,111 @@ mod tests {
     #[test]
     fn what_is_left_shrinks_while_the_longest_way_runs_and_never_grows() {
         let board = started();
-        let mut before = board.left(Duration::ZERO);
+        let mut before = board.left(Duration::ZERO).unwrap();
         assert!(before >= 9 * MINUTE, "{before:?}");
         for minute in 1..30 {
-            let left = board.left(minute * MINUTE);
+            let left = board.left(minute * MINUTE).unwrap();
             assert!(left <= before, "{left:?} after {before:?}");
             before = left;
         }
+    }
+
+    /// A VPC; then a cluster and its nodes beside a database and its reader; and a bucket.
+    fn platform() -> Board {
+        let effect = |address: &str, minutes: u32, next: &[usize]| Effect {
+            address: Address::new(address).unwrap(),
+            action: Action::Create,
+            expected: minutes * MINUTE,
+            remaining: Duration::ZERO,
+            next: next.to_vec(),
+            progress: Stage::Waiting,
+        };
+        let effects = vec![
+            effect("network/vpc", 1, &[1, 3]),
+            effect("cluster/cluster", 9, &[2]),
+            effect("cluster/nodes", 3, &[]),
+            effect("database/cluster", 7, &[4]),
+            effect("database/reader", 4, &[]),
+            effect("storage/bucket", 1, &[]),
+        ];
+        Board { order: (0..effects.len()).collect(), effects, layers: Vec::new(), now: Duration::ZERO }
+    }
+
+    fn begin(board: &mut Board, minute: u32, address: &str) {
+        let address = Address::new(address).unwrap();
+        board.event(minute * MINUTE, &Event::Started { address: &address, action: Action::Create });
+    }
+
+    fn end(board: &mut Board, minute: u32, address: &str) {
+        let (address, elapsed) = (Address::new(address).unwrap(), Duration::ZERO);
+        board.event(minute * MINUTE, &Event::Finished { address: &address, action: Action::Create, elapsed });
+    }
+
+    fn skip(board: &mut Board, minute: u32, address: &str) {
+        board.event(minute * MINUTE, &Event::Skipped { address: &Address::new(address).unwrap(), because: None });
+    }
+
+    /// What the last line says of the time that is left.
+    fn shown(board: &Board, minute: u32) -> String {
+        let picture = plain(board, minute * MINUTE, 80, 24);
+        let line = picture.lines().last().unwrap_or_default().to_owned();
+        line.rsplit(" · ").next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_is_left_is_the_longest_way_and_shrinks_as_effects_finish() {
+        let mut board = platform();
+        // 1 + 9 + 3; all of them together take 25.
+        assert_eq!(shown(&board, 0), "about 13 min left");
+        begin(&mut board, 0, "network/vpc");
+        begin(&mut board, 0, "storage/bucket");
+        end(&mut board, 1, "network/vpc");
+        begin(&mut board, 1, "cluster/cluster");
+        begin(&mut board, 1, "database/cluster");
+        assert_eq!(shown(&board, 1), "about 12 min left");
+        assert_eq!(shown(&board, 6), "about 7 min left");
+        // It took half its time: the other way is the longer one now.
+        end(&mut board, 6, "cluster/cluster");
+        begin(&mut board, 6, "cluster/nodes");
+        assert_eq!(shown(&board, 6), "about 6 min left");
+        end(&mut board, 7, "database/cluster");
+        begin(&mut board, 7, "database/reader");
+        assert_eq!(shown(&board, 7), "about 4 min left");
+        for effect in ["cluster/nodes", "database/reader", "storage/bucket"] {
+            end(&mut board, 9, effect);
+        }
+        assert_eq!(board.left(9 * MINUTE), None);
+        assert_eq!(shown(&board, 9), "9 min", "nothing is left, so nothing is said of it");
+    }
+
+    #[test]
+    fn what_takes_longer_than_usual_leaves_what_comes_after_it_and_never_nothing() {
+        let mut board = platform();
+        begin(&mut board, 0, "network/vpc");
+        for minute in 1..60 {
+            assert_eq!(shown(&board, minute), "about 12 min left", "after {minute} min");
+        }
+        end(&mut board, 60, "network/vpc");
+        begin(&mut board, 60, "cluster/cluster");
+        end(&mut board, 61, "cluster/cluster");
+        for effect in ["database/cluster", "database/reader", "storage/bucket"] {
+            skip(&mut board, 61, effect);
+        }
+        begin(&mut board, 61, "cluster/nodes");
+        assert_eq!(shown(&board, 63), "about 1 min left");
+        for minute in 64..180 {
+            assert_eq!(shown(&board, minute), "should be done by now", "after {minute} min");
+        }
+    }
+
+    #[test]
+    fn what_is_skipped_takes_no_time() {
+        let mut board = platform();
+        begin(&mut board, 0, "network/vpc");
+        // Something else failed that the nodes need, too.
+        skip(&mut board, 0, "cluster/nodes");
+        assert_eq!(shown(&board, 0), "about 12 min left", "1 + 7 + 4");
+        skip(&mut board, 0, "database/reader");
+        assert_eq!(shown(&board, 0), "about 10 min left", "1 + 9");
     }
 }
