@@ -13,4 +13,4 @@ pub use graph::{Declaration, Graph, GraphBuilder, GraphError, Node};
 pub use observations::{Found, Observations};
 pub use plan::{Action, Change, FieldChange, Make, Plan, Refusal, Removal, Summary};
 pub use planner::{DELETED_OUTSIDE, DOES_NOT_EXIST, Options, PlanError, Schemas, make};
-pub use schedule::{Edge, Op, Schedule, schedule};
+pub use schedule::{Edge, Op, Schedule, expected, schedule};

@@ -96,6 +96,16 @@ pub struct Change {
     pub removals: Vec<Removal>,
 }
 
+impl Change {
+    /// Whether it is an update of nothing but tags.
+    pub fn only_tags(&self) -> bool {
+        self.action == Action::Update
+            && self.removals.is_empty()
+            && !self.fields.is_empty()
+            && self.fields.iter().all(|field| field.path.starts_with("tags."))
+    }
+}
+
 /// What happens to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -10,6 +10,9 @@ use petgraph::{
 };
 use std::{collections::BTreeMap, time::Duration};
 
+/// How long a change of nothing but tags takes.
+const TAGGING: Duration = Duration::from_secs(1);
+
 /// One effect: makes or changes, or removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Op {
@@ -154,12 +157,19 @@ fn takes_place(made: &Change, gone: &Change) -> bool {
     matches!(made.action, Action::Create | Action::Replace) && (gone.make.is_none() || gone.fields.iter().any(passes))
 }
 
+/// How long an effect of a change usually takes: as long as its type says, except that nothing has to be waited for where only
+/// tags change.
+pub fn expected(change: &Change, schemas: &dyn Schemas) -> Duration {
+    let usual = schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+    if change.only_tags() { usual.min(TAGGING) } else { usual }
+}
+
 fn remaining(plan: &Plan, schemas: &dyn Schemas, graph: &DiGraph<Op, Edge>) -> Vec<Duration> {
     let mut remaining = vec![Duration::ZERO; graph.node_count()];
     let order = toposort(graph, None).expect("soft edges are added only where they close no cycle");
     for node in order.into_iter().rev() {
         let (Op::Make(change) | Op::Remove(change, _)) = graph[node];
-        let own = schemas.schema(&plan.changes[change].kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+        let own = expected(&plan.changes[change], schemas);
         let rest = graph.edges_directed(node, Direction::Outgoing).map(|edge| remaining[edge.target().index()]).max();
         remaining[node.index()] = own + rest.unwrap_or_default();
     }

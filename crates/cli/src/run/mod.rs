@@ -9,9 +9,8 @@ pub(crate) use timeline::{Ending, Span, Timeline};
 use bedplate_aws::Called;
 use bedplate_engine::{Event, described};
 use bedplate_model::Outsider;
-use bedplate_plan::{Plan, Schemas, schedule};
+use bedplate_plan::{Plan, Schemas, expected, schedule};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +73,7 @@ pub(crate) fn effects(plan: &Plan, schemas: &dyn Schemas) -> Vec<Effect> {
             address: change.address.to_string(),
             kind: change.kind.clone(),
             action: word(action),
-            expected: schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected).as_secs(),
+            expected: expected(change, schemas).as_secs(),
             after: graph.neighbors_directed(node, petgraph::Direction::Incoming).map(|node| node.index()).collect(),
         }
     };

@@ -231,3 +231,17 @@ fn the_longest_path_is_told() {
     assert_eq!([remaining("+sub/0"), remaining("+net/0"), remaining("+net/1")], [110, 111, 1]);
     assert!(steps.0.remaining.iter().all(|rest| *rest > Duration::ZERO));
 }
+
+#[test]
+fn tags_take_no_longer_because_what_carries_them_does() {
+    let declared = graph(|graph| {
+        let net = net(graph, "net/0", "n", &[]);
+        store(graph, "store/0", "z", net);
+    });
+    let mut world = World::of(&declared);
+    let tags = world.object("store/0").tags.as_mut().unwrap();
+    tags.remove("bedplate:stack");
+    let plan = world.plan(&declared);
+    assert!(plan.changes[0].only_tags(), "{:?}", plan.changes);
+    assert_eq!(Steps::of(&plan).remaining("+store/0"), 1, "and not 100");
+}

@@ -2,7 +2,7 @@
 
 use super::{Layout, name, value};
 use crate::render::{count, hanging};
-use bedplate_plan::{Action, Change};
+use bedplate_plan::Change;
 use owo_colors::OwoColorize;
 use std::fmt::Write;
 
@@ -28,13 +28,7 @@ pub(super) fn entries(mut changes: Vec<&Change>) -> Vec<Vec<&Change>> {
 }
 
 fn alike(one: &Change, other: &Change) -> bool {
-    only_tags(one) && only_tags(other) && one.reason == other.reason && one.fields == other.fields
-}
-
-fn only_tags(change: &Change) -> bool {
-    change.action == Action::Update
-        && change.removals.is_empty()
-        && change.fields.iter().all(|field| field.path.starts_with("tags."))
+    one.only_tags() && other.only_tags() && one.reason == other.reason && one.fields == other.fields
 }
 
 /// What stands in the place of a name.

@@ -9,7 +9,7 @@ pub(crate) use json::plan_json;
 use super::{Printer, about, count, hanging, width};
 use crate::advice::call_advice;
 use bedplate_engine::Kinds;
-use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, schedule};
+use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, expected, schedule};
 use bedplate_platform::LAYERS;
 use owo_colors::OwoColorize;
 use petgraph::{Direction, graph::NodeIndex, visit::EdgeRef};
@@ -126,7 +126,7 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
     };
     let name = name(change);
     let pad = " ".repeat(layout.column - name.chars().count());
-    let own = schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+    let own = expected(change, schemas);
     let mut notes = vec![change.kind.clone()];
     if change.make.is_some() && own >= WORTH_NAMING && change.action != Action::Update {
         notes.push(about(own));
@@ -169,7 +169,7 @@ fn expectation(plan: &Plan, schemas: &dyn Schemas, schedule: &Schedule) -> Strin
     while let Some(node) = next {
         let (Op::Make(change) | Op::Remove(change, _)) = schedule.graph[node];
         let change = &plan.changes[change];
-        let own = schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected);
+        let own = expected(change, schemas);
         if own >= WORTH_NAMING {
             way.push(format!("{} ({})", change.address, about(own)));
         }

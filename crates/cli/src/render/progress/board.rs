@@ -4,7 +4,7 @@
 use crate::render::{about, plan::action_word};
 use bedplate_engine::{Event, described};
 use bedplate_model::Address;
-use bedplate_plan::{Action, Plan, Schemas, schedule};
+use bedplate_plan::{Action, Plan, Schemas, expected, schedule};
 use bedplate_platform::LAYERS;
 use owo_colors::OwoColorize;
 use petgraph::{algo::toposort, graph::NodeIndex};
@@ -57,7 +57,7 @@ impl Board {
             Effect {
                 address: change.address.clone(),
                 action,
-                expected: schemas.schema(&change.kind).map_or(Duration::ZERO, |schema| schema.pace().expected),
+                expected: expected(change, schemas),
                 remaining: schedule.remaining[node.index()],
                 next: schedule.graph.neighbors(node).map(NodeIndex::index).collect(),
                 progress: Stage::Waiting,
