@@ -320,6 +320,11 @@ fn a_token_is_in_no_file_and_no_output() {
     for file in ["state/fintechglobal-production.json", "state/fintechglobal-production.json.backup", "saved.plan"] {
         said.push((file.to_owned(), project.read(file)));
     }
+    for command in ["bootstrap", "apply"] {
+        let calls = project.log(command).iter().map(|line| format!("{line}\n")).collect::<String>();
+        assert!(calls.contains("kubernetes:Get"), "{calls}");
+        said.push((format!("the log of {command}"), calls));
+    }
     for (what, text) in said {
         for secret in ["k8s-aws-v1", "X-Amz-Signature", "Bearer "] {
             assert!(!text.contains(secret), "{what} has {secret}: {text}");

@@ -96,6 +96,8 @@ fn no_value_is_in_any_file_or_output() {
     files(project.path("").as_path(), &mut said);
     assert!(said.iter().any(|(name, _)| name.ends_with("fintechglobal-production.json")), "the state was searched");
     assert!(said.iter().any(|(name, _)| name.ends_with("changed.plan")), "the saved plan was searched");
+    let logged = project.log("bootstrap").iter().filter(|line| line["event"] == "call").count();
+    assert!(logged > 500 && said.iter().any(|(name, _)| name.ends_with("-bootstrap.jsonl")), "the log was searched");
     assert_none_of(&values, &said);
 }
 
