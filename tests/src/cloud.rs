@@ -225,6 +225,11 @@ impl Cloud {
         self.control("POST", "/_cloud/fault", Some(fault));
     }
 
+    /// Sets quotas by code, whether or not they are enforced.
+    pub fn set_quotas(&self, values: Value) {
+        self.control("POST", "/_cloud/settings", Some(json!({"quota-values": values})));
+    }
+
     /// From now on nobody is answered, or everybody again.
     pub fn freeze(&self, frozen: bool) {
         self.server.freeze(frozen);

@@ -1,6 +1,6 @@
 //! Commands that answer something: outputs, kubeconfig, the graph, the state. One cloud for all, since they only read.
 
-use bedplate_tests::{Cloud, JsonExt, Project, has_program, skip};
+use bedplate_tests::{Cloud, FIVE_LINES, JsonExt, Project, has_program, skip};
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
@@ -240,6 +240,34 @@ fn preflight_changes_nothing() {
     assert_eq!((&answer["format"], &answer["ok"]), (&json!(1), &json!(true)));
     project.run(&["preflight"]).ok();
     assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+}
+
+#[test]
+fn preflight_counts_what_the_account_has() {
+    // Another platform in the same account, in which nothing more is allowed. Nobody else here makes anything.
+    let codes = [
+        ("L-0263D0A3", "network/elastic-ip/a: ", ": 2 used, 2 more needed"),
+        ("L-F678F1CE", "network/vpc: ", ": 2 used, 1 more needed"),
+        ("L-A4707A72", "network/internet-gateway: ", ": 1 used, 1 more needed"),
+        ("L-FE5A380F", "network/nat/a: ", ": 1 used in use1-az1, 1 more needed"),
+        ("L-FE5A380F", "network/nat/b: ", ": 1 used in use1-az2, 1 more needed"),
+        ("L-1194D53C", "cluster/cluster: ", ": 1 used, 1 more needed"),
+        ("L-952B80B8", "database/cluster: ", ": 1 used, 1 more needed"),
+        ("L-7B6409FD", "database/instance/1: ", ": 2 used, 2 more needed"),
+        ("L-53DA6B97", "cluster/load-balancer: ", ": 1 used, 1 more needed"),
+    ];
+    BUILT.cloud.set_quotas(codes.iter().map(|(code, ..)| ((*code).to_owned(), json!(0))).collect());
+    let project = Project::new(&BUILT.cloud);
+    project.write("platform.toml", &FIVE_LINES.replace("fintechglobal", "another"));
+    let answer = project.run(&["preflight", "--json"]).exits(3).json();
+    let said = answer.list("refusals").iter();
+    let said = said.map(|refusal| format!("{}: {}", refusal.text("address"), refusal.text("problem")));
+    let said: Vec<String> = said.filter(|refusal| refusal.contains("quota")).collect();
+    for (code, begin, end) in codes {
+        let one = |line: &&String| line.starts_with(begin) && line.ends_with(end) && line.contains(code);
+        assert_eq!(said.iter().filter(one).count(), 1, "{begin}{code}{end}: {said:#?}");
+    }
+    assert_eq!(said.len(), codes.len(), "{said:#?}");
 }
 
 #[test]

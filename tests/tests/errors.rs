@@ -148,11 +148,40 @@ fn a_quota() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, NO_CLUSTER);
     let said = "The maximum number of addresses has been reached.";
-    cloud.fail_next("ec2:AllocateAddress", "AddressLimitExceeded", said);
-    let run = project.run(&["apply", "--yes", "--target", "network"]).exits(1);
-    let words = ["network/elastic-ip/", "EC2-VPC Elastic IPs", "L-0263D0A3", "request-service-quota-increase"];
+    let reached = || {
+        cloud.fail_next("ec2:AllocateAddress", "AddressLimitExceeded", said);
+        project.run(&["apply", "--yes", "--target", "network"]).exits(1)
+    };
+    let run = reached();
+    let words = ["network/elastic-ip/", "`EC2-VPC Elastic IPs` (L-0263D0A3) is 5 and reached", "--desired-value N"];
     shown("quota", &project, &cloud, &run, &words);
+
+    // Where its value is not known, it is still named.
+    let said = "User: arn:aws:iam::797923187401:user/demo is not authorized to perform: servicequotas:GetServiceQuota";
+    cloud.fail_next_with("service-quotas:GetServiceQuota", "AccessDeniedException", said, 400);
+    let run = reached();
+    run.says(&["`EC2-VPC Elastic IPs` (L-0263D0A3) is reached", "get-service-quota --service-code ec2"]);
     project.run(&["apply", "--yes", "--target", "network"]).ok();
+}
+
+#[test]
+fn a_quota_that_is_too_small() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, NO_CLUSTER);
+    for _ in 0..4 {
+        cloud.ec2("allocate_address", json!({"Domain": "vpc"}));
+    }
+    let run = project.run(&["preflight"]).exits(3);
+    let words = ["network/elastic-ip/", "(L-0263D0A3) is 5: 4 used, 2 more needed", "--desired-value 6"];
+    shown("quota-too-small", &project, &cloud, &run, &words);
+
+    let said = "User: arn:aws:iam::797923187401:user/demo is not authorized to perform: servicequotas:GetServiceQuota";
+    cloud.fail_next_with("service-quotas:GetServiceQuota", "AccessDeniedException", said, 400);
+    let run = project.run(&["preflight"]).ok();
+    run.says(&[
+        "warning: whether the account's quotas have room is not known",
+        r#""Action":"servicequotas:GetServiceQuota""#,
+    ]);
 }
 
 #[test]

@@ -108,6 +108,40 @@ fn a_state_that_is_damaged_or_in_use_or_of_another_stack() {
 }
 
 #[test]
+fn an_account_without_room() {
+    let cloud = Cloud::with(&["--quotas"]);
+    let project = Project::network_and_cluster(&cloud, "");
+    // The platform needs two of five.
+    let take = || cloud.ec2("allocate_address", json!({"Domain": "vpc"}));
+    (0..3).for_each(|_| drop(take()));
+    project.run(&["preflight"]).ok().has(&["Ready"]);
+    take();
+    let words = ["network/elastic-ip/b", "`EC2-VPC Elastic IPs` (L-0263D0A3) is 5: 4 used, 2 more needed"];
+    for command in [&["preflight"][..], &["bootstrap", "--yes"], &["bootstrap", "--yes", "--json"]] {
+        refused(&cloud, &project, command, &words);
+    }
+    let answer = refused(&cloud, &project, &["preflight", "--json"], &["this would not work"]).json();
+    assert_eq!(answer["ok"], false);
+    let [refusal] = answer.list("refusals") else { panic!("one refusal: {answer:#}") };
+    let increase = "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-0263D0A3 --desired-value 6";
+    assert!(refusal.text("hint").ends_with(increase), "{refusal:#}");
+    assert!(!project.state_path().exists());
+
+    // What was asked for is granted, and enough.
+    let quota = json!({"ServiceCode": "ec2", "QuotaCode": "L-0263D0A3", "DesiredValue": 6});
+    cloud.call("service-quotas", "request_service_quota_increase", quota);
+    cloud.advance(60);
+    project.run(&["preflight"]).ok();
+    project.bootstrap();
+    // There is no room left, and none is needed: nobody asks.
+    cloud.reset_calls();
+    project.bootstrap();
+    project.run(&["preflight"]).ok();
+    let asked: Vec<String> = cloud.calls().into_keys().filter(|call| call.starts_with("service-quotas:")).collect();
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[test]
 fn a_resource_with_our_name_that_is_not_ours() {
     let cloud = Cloud::start();
     let project = Project::network_and_cluster(&cloud, "");
@@ -122,6 +156,7 @@ fn a_resource_with_our_name_that_is_not_ours() {
     let words = ["security/role/node", name, "network/log-group", "does not belong to this stack"];
     refused(&cloud, &project, &["bootstrap", "--yes"], &words);
     refused(&cloud, &project, &["plan"], &words);
+    refused(&cloud, &project, &["preflight"], &words);
     let role = cloud.iam("get_role", json!({"RoleName": name}));
     assert!(role["Role"].tags().is_empty());
 

@@ -69,6 +69,8 @@ pub struct Aws {
     pub cur: aws_sdk_costandusagereport::Client,
     /// Organizations.
     pub organizations: aws_sdk_organizations::Client,
+    /// Service Quotas.
+    pub quotas: aws_sdk_servicequotas::Client,
     /// The clusters' own APIs.
     pub(crate) kubernetes: Clusters,
     /// Tags of everything in the region.
@@ -132,6 +134,7 @@ impl Aws {
             glue: client!(aws_sdk_glue),
             cur: client!(aws_sdk_costandusagereport, HOME),
             organizations: client!(aws_sdk_organizations),
+            quotas: client!(aws_sdk_servicequotas),
             kubernetes: Clusters::new(config, ledger.clone(), fence.clone()),
             tagging: client!(aws_sdk_resourcegroupstagging),
             tagging_at_home: client!(aws_sdk_resourcegroupstagging, HOME),

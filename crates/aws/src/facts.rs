@@ -56,6 +56,8 @@ pub const ACTIONS: &[&str] = &[
     "eks:DescribeAddonVersions",
     "eks:DescribeClusterVersions",
     "iam:GetRole",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
     "sts:GetCallerIdentity",
 ];
 
@@ -169,6 +171,24 @@ fn default_version(addon: &AddonInfo, cluster_version: &str) -> Option<String> {
         compatible.any(|with| with.default_version() && with.cluster_version() == Some(cluster_version))
     })?;
     default.addon_version().map(str::to_owned)
+}
+
+/// What a quota of the account is in this region.
+///
+/// # Errors
+/// When a call fails.
+pub async fn quota(cloud: &Aws, service: &str, code: &str) -> Result<f64, CallError> {
+    let request = cloud.quotas.get_service_quota().service_code(service).quota_code(code);
+    let quota = match request.send().await.found()? {
+        Some(answer) => answer.quota,
+        // Some quotas have no value of the account's own (Service Quotas API Reference, "GetServiceQuota").
+        None => {
+            let request = cloud.quotas.get_aws_default_service_quota().service_code(service).quota_code(code);
+            request.send().await.sent()?.quota
+        }
+    };
+    let value = quota.and_then(|quota| quota.value);
+    value.ok_or_else(|| CallError::malformed("servicequotas:GetServiceQuota", "Value"))
 }
 
 #[cfg(test)]

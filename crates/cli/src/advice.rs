@@ -1,49 +1,7 @@
 //! From what AWS says to what a person can do about it.
 
-use bedplate_aws::action;
+use bedplate_aws::{action, quotas::Quota};
 use bedplate_model::{CallError, Class};
-
-/// A limit of the account, as Service Quotas knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Quota {
-    /// The error code that says it is reached.
-    error: &'static str,
-    /// The service's code in Service Quotas.
-    pub(crate) service: &'static str,
-    /// The quota's code.
-    pub(crate) code: &'static str,
-    /// Its name in the console.
-    pub(crate) name: &'static str,
-}
-
-/// The quotas that a platform meets (AWS General Reference, "Service endpoints and quotas", and the Service Quotas console).
-const QUOTAS: &[Quota] = &[
-    quota("AddressLimitExceeded", "ec2", "L-0263D0A3", "EC2-VPC Elastic IPs"),
-    quota("VpcLimitExceeded", "vpc", "L-F678F1CE", "VPCs per Region"),
-    quota("NatGatewayLimitExceeded", "vpc", "L-FE5A380F", "NAT gateways per Availability Zone"),
-    quota("InternetGatewayLimitExceeded", "vpc", "L-A4707A72", "Internet gateways per Region"),
-    quota("VpcEndpointLimitExceeded", "vpc", "L-29B6F2EB", "Interface VPC endpoints per VPC"),
-    quota("SubnetLimitExceeded", "vpc", "L-407747CB", "Subnets per VPC"),
-    quota("RouteTableLimitExceeded", "vpc", "L-589F43AA", "Route tables per VPC"),
-    quota("SecurityGroupLimitExceeded", "vpc", "L-E79EC296", "VPC security groups per Region"),
-    quota("RulesPerSecurityGroupLimitExceeded", "vpc", "L-0EA8095F", "Inbound or outbound rules per security group"),
-    quota("ResourceLimitExceededException", "eks", "L-1194D53C", "Clusters"),
-    quota("DBClusterQuotaExceeded", "rds", "L-952B80B8", "DB clusters"),
-    quota("InstanceQuotaExceeded", "rds", "L-7B6409FD", "DB instances"),
-    quota("TooManyLoadBalancers", "elasticloadbalancing", "L-53DA6B97", "Application Load Balancers per Region"),
-    quota("TooManyTargetGroups", "elasticloadbalancing", "L-B22855CB", "Target Groups per Region"),
-];
-
-const fn quota(error: &'static str, service: &'static str, code: &'static str, name: &'static str) -> Quota {
-    Quota { error, service, code, name }
-}
-
-/// The quota that an error says is reached.
-pub(crate) fn quota_of(error: &CallError) -> Option<Quota> {
-    // RDS ends some of its codes with it.
-    let code = error.code.strip_suffix("Fault").unwrap_or(&error.code);
-    QUOTAS.iter().find(|quota| quota.error == code).copied()
-}
 
 /// What a person can make of a failure.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -227,20 +185,43 @@ fn in_cluster(error: &CallError) -> bool {
 }
 
 fn quota_advice(error: &CallError) -> Advice {
-    match quota_of(error) {
-        Some(Quota { service, code, name, .. }) => Advice::new(
-            format!("the account's quota `{name}` ({code}) is reached"),
-            format!(
-                "remove what is not needed, or ask for more, {AGAIN}:\n    aws service-quotas get-service-quota \
-                 --service-code {service} --quota-code {code} --query Quota.Value\n    aws service-quotas \
-                 request-service-quota-increase --service-code {service} --quota-code {code} --desired-value N"
-            ),
-        ),
+    match Quota::reached(error) {
+        Some(quota) => reached(quota, None),
         None => Advice::new(
             format!("a quota of the account is reached ({})", error.code),
             format!("remove what is not needed or ask for more in the Service Quotas console, {AGAIN}"),
         ),
     }
+}
+
+/// What to do about a quota that is reached, with its value if that is known.
+pub(crate) fn reached(quota: &Quota, value: Option<f64>) -> Advice {
+    let Quota { service, code, name, .. } = quota;
+    let value_is = value.map_or_else(String::new, |value| format!("{value} and "));
+    let show = match value {
+        Some(_) => String::new(),
+        None => format!(
+            "\n    aws service-quotas get-service-quota --service-code {service} --quota-code {code} --query Quota.Value"
+        ),
+    };
+    Advice::new(
+        format!("the account's quota `{name}` ({code}) is {value_is}reached"),
+        format!("remove what is not needed, or ask for more, {AGAIN}:{show}{}", increase(quota, "N")),
+    )
+}
+
+/// What to do about a quota that has to be at least so much.
+pub(crate) fn too_small(quota: &Quota, wanted: usize) -> String {
+    format!("remove what is not needed, or ask for more, {AGAIN}:{}", increase(quota, &wanted.to_string()))
+}
+
+/// The command that asks for more.
+fn increase(quota: &Quota, wanted: &str) -> String {
+    let Quota { service, code, .. } = quota;
+    format!(
+        "\n    aws service-quotas request-service-quota-increase --service-code {service} --quota-code {code} \
+         --desired-value {wanted}"
+    )
 }
 
 /// What something cannot be removed for, as far as AWS tells it.

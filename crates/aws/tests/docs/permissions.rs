@@ -49,7 +49,7 @@ The objects in the cluster need no action in IAM: the cluster lets in who is an 
 
 ## Actions by resource type
 
-Asked before anything else, by every command that looks at AWS: FACTS.
+Asked of the account and the region, before anything is planned or made: FACTS.
 
 With `[organization]`: ORGANIZATION.
 

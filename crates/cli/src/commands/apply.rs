@@ -8,7 +8,7 @@ use super::{
 use crate::{
     args::{ApplyArgs, Globals},
     exit::{Exit, Refused},
-    organization,
+    organization, quotas,
     render::{
         Printer, Progress, outcome_json, report::where_time_went, show_ledger, show_outcome, show_plan, warn_unseen,
     },
@@ -116,16 +116,17 @@ pub(crate) async fn carry_out(
     drop(engine);
     // What the last save left out; where it is kept was said before, if it cannot be saved now either.
     let saved = journal.flush().await.is_ok();
+    let elapsed = started.elapsed();
+    let quotas = quotas::values(&session.aws, &outcome.failed).await;
     watchers.shutdown().await;
     progress.close();
     let lines = log.close(outcome.failed.is_empty(), outcome.interrupted);
     let state = journal.into_state();
-    let elapsed = started.elapsed();
     if printer.json {
         let outputs = session.outputs(&state);
-        printer.document(&outcome_json(&outcome, elapsed, &session.aws.ledger, &outputs));
+        printer.document(&outcome_json(&outcome, &quotas, elapsed, &session.aws.ledger, &outputs));
     } else {
-        show_outcome(printer, &outcome, elapsed, saved);
+        show_outcome(printer, &outcome, &quotas, elapsed, saved);
         if let Some(time) = Timeline::new(&lines).ok().as_ref().and_then(where_time_went) {
             printer.note(&time);
         }
@@ -167,8 +168,8 @@ async fn nothing_to_do(session: &Session, plan: &Plan, printer: &Printer) -> Res
     }
     if printer.json {
         let outputs = session.outputs(&state);
-        let outcome = bedplate_engine::Outcome::default();
-        printer.document(&outcome_json(&outcome, std::time::Duration::ZERO, &session.aws.ledger, &outputs));
+        let (outcome, quotas) = (bedplate_engine::Outcome::default(), quotas::Values::new());
+        printer.document(&outcome_json(&outcome, &quotas, Duration::ZERO, &session.aws.ledger, &outputs));
     } else {
         show_plan(printer, plan, &session.kinds);
         show_ledger(printer, &session.aws.ledger);

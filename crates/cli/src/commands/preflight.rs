@@ -1,33 +1,53 @@
 //! `preflight`: would it work?
 
+use super::plan::REFUSED;
 use crate::{
     advice::{CLUSTER_UNREACHABLE, call_advice},
     args::Globals,
-    exit::Exit,
-    organization,
-    render::Printer,
-    session::{Session, cluster_version},
+    exit::{Exit, Refused},
+    organization, quotas,
+    render::{Printer, show_refusals},
+    session::{Local, Session, cluster_version},
 };
 use anyhow::Result;
 use bedplate_aws::{eks::Cluster, facts::Support, kubernetes};
 use bedplate_model::Reconcile;
+use bedplate_plan::Options;
 use serde_json::json;
 
 pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
-    let session = Session::open(globals).await?;
+    let session = Session::open_or_find(globals, Local::open(globals).await?, printer).await?;
     check(&session, printer).await?;
     if session.local.config.cluster.enabled
         && let Err(error) = kubernetes::reach(&session.aws, &session.local.config.cluster_name()).await
     {
         printer.warning(&format!("{}; {}", error.message, call_advice(&error)));
     }
+    // A name that is taken, a protection in the way: the plan knows.
+    let mut plan = session.plan(&session.graph, &Options::default()).await?;
+    quotas::check(&session, &mut plan, printer).await;
     let account = session.local.config.account_id.to_string();
     let region = session.local.config.region.to_string();
     let resources = session.graph.iter().count();
     if printer.json {
-        printer
-            .document(&json!({"format": 1, "ok": true, "account": account, "region": region, "resources": resources}));
-    } else {
+        printer.document(&json!({
+            "format": 1,
+            "ok": plan.refusals.is_empty(),
+            "account": account,
+            "region": region,
+            "resources": resources,
+            "refusals": plan.refusals,
+        }));
+    }
+    if let Some(refusal) = plan.refusals.first() {
+        let mut hint = refusal.hint.as_str();
+        if !printer.json {
+            show_refusals(printer, &plan);
+            hint = REFUSED;
+        }
+        return Err(Refused::new("this would not work", hint));
+    }
+    if !printer.json {
         printer.result(&format!("Ready: {resources} resources for account {account} in {region}."));
     }
     Ok(Exit::Done)

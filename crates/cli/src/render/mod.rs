@@ -9,7 +9,7 @@ pub(crate) mod report;
 
 pub(crate) use ledger::{ledger_json, show_ledger};
 pub(crate) use outcome::{outcome_json, show_outcome};
-pub(crate) use plan::{action_word, plan_json, show_plan, warn_unseen};
+pub(crate) use plan::{action_word, plan_json, show_plan, show_refusals, warn_unseen};
 pub(crate) use progress::Progress;
 
 use crate::{advice::Advice, args::Globals};

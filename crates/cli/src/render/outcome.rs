@@ -2,8 +2,9 @@
 
 use super::{Printer, count, ledger_json, plan::action_word, spoken};
 use crate::{
-    advice::{Advice, call_advice, held, lacks_room, no_room},
+    advice::{Advice, held, lacks_room, no_room},
     exit::{store_advice, with_request},
+    quotas::{self, Values},
 };
 use bedplate_aws::Ledger;
 use bedplate_engine::{EffectError, Failure, Outcome};
@@ -13,14 +14,14 @@ use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 
 /// Says what was done, what failed and why, what was not tried, and how to go on.
-pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, elapsed: Duration, saved: bool) {
+pub(crate) fn show_outcome(printer: &Printer, outcome: &Outcome, values: &Values, elapsed: Duration, saved: bool) {
     let done = count(outcome.done.len(), "change");
     if outcome.failed.is_empty() && !outcome.interrupted {
         printer.note(&format!("\n{} {done} in {}.", "Done:".green().bold(), spoken(elapsed)));
         return;
     }
     for failure in &outcome.failed {
-        let (details, advice) = explain(failure);
+        let (details, advice) = explain(failure, values);
         printer.note("");
         printer.error(&with_request(format!("{}: {details}", failure.address), request_id(failure)), Some(&advice));
     }
@@ -54,7 +55,7 @@ fn request_id(failure: &Failure) -> Option<&str> {
 }
 
 /// What happened, and what to do about it.
-fn explain(failure: &Failure) -> (String, Advice) {
+fn explain(failure: &Failure, values: &Values) -> (String, Advice) {
     let mut message = failure.error.to_string();
     // A transparent error shows its first line only; what is below says why.
     let mut cause = std::error::Error::source(&failure.error);
@@ -63,7 +64,7 @@ fn explain(failure: &Failure) -> (String, Advice) {
         cause = source.source();
     }
     let advice = match &failure.error {
-        EffectError::Call(error) => call_advice(error),
+        EffectError::Call(error) => quotas::advice(error, values),
         EffectError::Held { .. } => held(),
         EffectError::Store(error) => store_advice(error),
         EffectError::Foreign { id } => format!(
@@ -94,7 +95,13 @@ fn explain(failure: &Failure) -> (String, Advice) {
 }
 
 /// The contract of `apply --json`.
-pub(crate) fn outcome_json(outcome: &Outcome, elapsed: Duration, ledger: &Ledger, outputs: &Json) -> Json {
+pub(crate) fn outcome_json(
+    outcome: &Outcome,
+    values: &Values,
+    elapsed: Duration,
+    ledger: &Ledger,
+    outputs: &Json,
+) -> Json {
     let done: Vec<Json> = outcome
         .done
         .iter()
@@ -102,7 +109,7 @@ pub(crate) fn outcome_json(outcome: &Outcome, elapsed: Duration, ledger: &Ledger
             json!({"address": done.address, "action": action_word(done.action), "seconds": done.elapsed.as_secs_f64()})
         })
         .collect();
-    let failed: Vec<Json> = outcome.failed.iter().map(failure_json).collect();
+    let failed: Vec<Json> = outcome.failed.iter().map(|failure| failure_json(failure, values)).collect();
     let skipped: Vec<Json> =
         outcome.skipped.iter().map(|skipped| json!({"address": skipped.address, "because": skipped.because})).collect();
     json!({
@@ -118,8 +125,8 @@ pub(crate) fn outcome_json(outcome: &Outcome, elapsed: Duration, ledger: &Ledger
     })
 }
 
-fn failure_json(failure: &Failure) -> Json {
-    let (message, advice) = explain(failure);
+fn failure_json(failure: &Failure, values: &Values) -> Json {
+    let (message, advice) = explain(failure, values);
     let call = failure.error.call();
     json!({
         "address": failure.address,

@@ -21,6 +21,11 @@ const WORTH_NAMING: Duration = Duration::from_secs(60);
 /// Shows a plan on stdout, by layer.
 pub(crate) fn show_plan<C>(printer: &Printer, plan: &Plan, kinds: &Kinds<C>) {
     printer.result(&text(plan, kinds, width(), printer.verbose));
+    show_refusals(printer, plan);
+}
+
+/// Says what speaks against a plan.
+pub(crate) fn show_refusals(printer: &Printer, plan: &Plan) {
     for refusal in &plan.refusals {
         printer.error(&format!("{}: {}", refusal.address, refusal.problem), Some(&refusal.hint.as_str().into()));
     }
