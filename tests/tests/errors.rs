@@ -1,7 +1,7 @@
 //! What people read when something goes wrong, provoked case by case. `docs/troubleshooting.md` has the very messages: behind
 //! each `<!-- message: NAME -->`, written there by `BEDPLATE_WRITE_DOCS=1 cargo test --workspace --test errors`.
 
-use bedplate_tests::{Cloud, FIVE_LINES, Project, Run, root};
+use bedplate_tests::{Cloud, FIVE_LINES, JsonExt, Project, Run, root};
 use serde_json::{Value, json};
 use std::{
     env,
@@ -141,6 +141,23 @@ fn access_denied() {
     // The operation has another name than the action.
     cloud.fail_next_with("s3:ListBuckets", "AccessDenied", "Access Denied", 403);
     project.run(&["plan"]).exits(1).says(&[r#"{"Action":"s3:ListAllMyBuckets","Effect":"Allow","Resource":"*"}"#]);
+}
+
+#[test]
+fn what_a_caller_may_not_do() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, NO_CLUSTER);
+    let name = json!({"UserName": "demo"});
+    cloud.iam("create_user", name.clone());
+    let key = cloud.iam("create_access_key", name)["AccessKey"].clone();
+    let most = json!({"Effect": "Allow", "NotAction": ["kms:CreateKey", "rds:CreateDBCluster"], "Resource": "*"});
+    let document = json!({"Version": "2012-10-17", "Statement": [most]}).to_string();
+    cloud.iam("put_user_policy", json!({"UserName": "demo", "PolicyName": "most", "PolicyDocument": document}));
+    let credentials =
+        [("AWS_ACCESS_KEY_ID", key.text("AccessKeyId")), ("AWS_SECRET_ACCESS_KEY", key.text("SecretAccessKey"))];
+    let run = project.run_with(&["preflight"], &credentials).exits(3);
+    let statement = r#"{"Action":["kms:CreateKey","rds:CreateDBCluster"],"Effect":"Allow","Resource":"*"}"#;
+    shown("not-permitted", &project, &cloud, &run, &["user/demo may not", statement]);
 }
 
 #[test]

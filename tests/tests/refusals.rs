@@ -1,6 +1,6 @@
 //! What is refused before anything is touched: exit code 3, what is wrong, and what to do.
 
-use bedplate_tests::{Cloud, FIVE_LINES, JsonExt, Project, Run};
+use bedplate_tests::{Cloud, FIVE_LINES, JsonExt, Project, Run, root};
 use serde_json::json;
 
 /// Runs what would change something, and sees to it that nothing was touched.
@@ -139,6 +139,53 @@ fn an_account_without_room() {
     project.run(&["preflight"]).ok();
     let asked: Vec<String> = cloud.calls().into_keys().filter(|call| call.starts_with("service-quotas:")).collect();
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+#[test]
+fn a_caller_who_may_not() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    let name = json!({"UserName": "builder"});
+    let user = cloud.iam("create_user", name.clone())["User"].text("Arn").to_owned();
+    let key = cloud.iam("create_access_key", name)["AccessKey"].clone();
+    let preflight = || {
+        let credentials =
+            [("AWS_ACCESS_KEY_ID", key.text("AccessKeyId")), ("AWS_SECRET_ACCESS_KEY", key.text("SecretAccessKey"))];
+        project.run_with(&["preflight"], &credentials)
+    };
+    // The policies of the documentation are enough.
+    let policies = ["deploy-foundation", "deploy-services"].map(|policy| {
+        let document = fs_err::read_to_string(root().join(format!("docs/reference/{policy}.json"))).unwrap();
+        let policy = cloud.iam("create_policy", json!({"PolicyName": policy, "PolicyDocument": document}));
+        let arn = policy["Policy"].text("Arn").to_owned();
+        cloud.iam("attach_user_policy", json!({"UserName": "builder", "PolicyArn": arn}));
+        arn
+    });
+    let run = preflight().ok();
+    assert!(!run.stderr.contains("not checked"), "{run}");
+
+    // What is denied is listed once, in order.
+    let deny = json!({"Effect": "Deny", "Action": ["rds:CreateDBCluster", "ec2:CreateVpc"], "Resource": "*"});
+    let document = json!({"Version": "2012-10-17", "Statement": [deny]}).to_string();
+    cloud.iam("put_user_policy", json!({"UserName": "builder", "PolicyName": "less", "PolicyDocument": document}));
+    cloud.reset_calls();
+    let said = format!("{user} may not do what this platform takes: ec2:CreateVpc, rds:CreateDBCluster next: have the");
+    preflight().exits(3).says(&[&said]);
+    let most = json!({"Effect": "Allow", "NotAction": ["sns:*", "iam:PassRole"], "Resource": "*"});
+    let document = json!({"Version": "2012-10-17", "Statement": [most]}).to_string();
+    cloud.iam("put_user_policy", json!({"UserName": "builder", "PolicyName": "less", "PolicyDocument": document}));
+    for policy in policies {
+        cloud.iam("detach_user_policy", json!({"UserName": "builder", "PolicyArn": policy}));
+    }
+    let said = r#"{"Action":["iam:PassRole","sns:CreateTopic","sns:DeleteTopic","#;
+    preflight().exits(3).says(&[said]);
+    assert_eq!(cloud.calls().get("ec2:DescribeVpcs"), None, "it is said first: {:?}", cloud.calls());
+
+    // Who may not ask is told so, and nothing else changes.
+    cloud.iam("delete_user_policy", json!({"UserName": "builder", "PolicyName": "less"}));
+    let said = format!("User: {user} is not authorized to perform: iam:SimulatePrincipalPolicy on resource: {user}");
+    cloud.fail_next_with("iam:SimulatePrincipalPolicy", "AccessDenied", &said, 403);
+    preflight().ok().says(&["Permissions are not checked: iam:SimulatePrincipalPolicy failed"]).has(&["Ready"]);
 }
 
 #[test]

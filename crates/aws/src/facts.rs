@@ -56,10 +56,12 @@ pub const ACTIONS: &[&str] = &[
     "eks:DescribeAddonVersions",
     "eks:DescribeClusterVersions",
     "iam:GetRole",
-    "servicequotas:GetAWSDefaultServiceQuota",
-    "servicequotas:GetServiceQuota",
     "sts:GetCallerIdentity",
 ];
+
+/// The IAM actions of what is only asked beforehand. A caller without them is told less, and nothing else changes.
+pub const CHECKS: &[&str] =
+    &["iam:SimulatePrincipalPolicy", "servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"];
 
 /// Asks who makes the calls. For a role's session it looks up the role: the session's ARN lacks the role's path.
 ///

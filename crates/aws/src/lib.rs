@@ -18,6 +18,7 @@ pub mod kms;
 pub mod kubernetes;
 pub mod logs;
 pub mod organizations;
+pub mod permissions;
 pub mod quotas;
 pub mod rds;
 pub mod s3;

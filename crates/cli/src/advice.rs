@@ -57,7 +57,7 @@ pub(crate) fn held() -> Advice {
 }
 
 /// Where the person who reads it is to go on, once the cause is gone.
-const AGAIN: &str = "then run the same command again";
+pub(crate) const AGAIN: &str = "then run the same command again";
 
 /// What a zone without room is answered with, by code or by word.
 pub(crate) fn lacks_room(text: &str) -> bool {

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod exit;
 mod organization;
+mod permissions;
 mod quotas;
 #[cfg(test)]
 mod reference;

@@ -254,6 +254,7 @@ fn default_state_path(globals: &Globals, config: &Config) -> PathBuf {
 pub(crate) struct Session {
     pub(crate) local: Local,
     pub(crate) aws: Aws,
+    pub(crate) caller: facts::Caller,
     pub(crate) kinds: Kinds<Aws>,
     pub(crate) graph: Graph,
     /// The state with the choices of this run, not saved yet.
@@ -308,7 +309,7 @@ impl Session {
         let Account { aws, caller } = account;
         let facts = decide(&aws, &local.config, &caller, &mut state).await?;
         let graph = bedplate_platform::build(&local.config, &facts)?;
-        Ok(Self { local, aws, kinds: Kinds::new(KINDS), graph, state, search: Search::default() })
+        Ok(Self { local, aws, caller, kinds: Kinds::new(KINDS), graph, state, search: Search::default() })
     }
 
     /// Says what in the configuration somebody may regret, unless nothing but results is asked for.

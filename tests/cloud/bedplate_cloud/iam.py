@@ -221,42 +221,6 @@ def new_policy(call: Call) -> None:
             raise AwsError("MalformedPolicyDocument", "Policy document should not specify a principal.", 400)
 
 
-@handles("iam:SimulatePrincipalPolicy")
-def simulate(call: Call) -> dict[str, Any]:
-    """Decide by the role's own policies; the caller, who has none here, may do everything."""
-    source = call.params["PolicySourceArn"]
-    rules = [("Allow", "*")] if source == settings.CALLER_ARN else _rules(source)
-    resources = call.params.get("ResourceArns") or ["*"]
-    results = []
-    for action in call.params.get("ActionNames") or []:
-        decision = _decide(rules, action)
-        results += [{"EvalActionName": action, "EvalResourceName": one, "EvalDecision": decision} for one in resources]
-    return {"EvaluationResults": results, "IsTruncated": False}
-
-
-def _rules(source: str) -> list[tuple[str, str]]:
-    role = next((one for one in backend().roles.values() if one.arn == source), None)
-    if role is None:
-        raise AwsError("NoSuchEntity", f"The entity {source} cannot be found.", 404)
-    versions = [version for one in role.managed_policies.values() for version in one.versions if version.is_default]
-    documents = [*role.policies.values(), *(version.document for version in versions)]
-    rules = []
-    for text in documents:
-        for statement in statements_of(json.loads(text) if isinstance(text, str) else text):
-            actions = statement.get("Action", [])
-            rules += [(statement["Effect"], one) for one in ([actions] if isinstance(actions, str) else actions)]
-    return rules
-
-
-def _decide(rules: list[tuple[str, str]], action: str) -> str:
-    import fnmatch
-
-    effects = {effect for effect, pattern in rules if fnmatch.fnmatchcase(action.lower(), pattern.lower())}
-    if "Deny" in effects:
-        return "explicitDeny"
-    return "allowed" if "Allow" in effects else "implicitDeny"
-
-
 @checks("iam:DeletePolicy")
 def delete_policy(call: Call) -> None:
     """A policy that is attached, or that has other versions, stays."""

@@ -33,6 +33,7 @@ from . import (  # noqa: F401
     elbv2_listeners,
     glue,
     iam,
+    iam_simulation,
     inventory,
     kms,
     logs,

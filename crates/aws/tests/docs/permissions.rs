@@ -42,14 +42,19 @@ every resource of the account: what keeps one platform from another is an accoun
 policies can give it any: treat the deploying role as the administrator that it is. A permissions boundary or a policy of the
 organization limits it further.
 
-**What is denied** is said with the statement that is missing: see [troubleshooting](../troubleshooting.md#access-denied).
+**What is denied** is said with the statement that is missing: see [troubleshooting](../troubleshooting.md#access-denied). `preflight`
+asks IAM beforehand about every action of the declared types, those of a `destroy` among them: for roles by the platform's names, for
+everything else on any resource. So a policy of your own that allows something for single resources only counts as one that does not
+allow it, there and nowhere else.
 
 The objects in the cluster need no action in IAM: the cluster lets in who is an administrator there
 (`cluster.admin_principals`).
 
 ## Actions by resource type
 
-Asked of the account and the region, before anything is planned or made: FACTS.
+Asked before anything else, by every command that looks at AWS: FACTS.
+
+Asked by `preflight` and `bootstrap` to tell beforehand what would not work, which goes on without: CHECKS.
 
 With `[organization]`: ORGANIZATION.
 
@@ -60,7 +65,10 @@ With `[organization]`: ORGANIZATION.
 #[test]
 fn the_page_of_permissions_is_that_of_the_table() {
     let list = |actions: &[&str]| actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ");
-    let mut page = BEGIN.replace("FACTS", &list(facts::ACTIONS)).replace("ORGANIZATION", &list(organizations::ACTIONS));
+    let mut page = BEGIN
+        .replace("FACTS", &list(facts::ACTIONS))
+        .replace("CHECKS", &list(facts::CHECKS))
+        .replace("ORGANIZATION", &list(organizations::ACTIONS));
     for kind in KINDS {
         let actions: Vec<&str> = kind.actions().iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
         let anchor = kind.name().replace('.', "");
@@ -92,7 +100,7 @@ fn the_policies_are_those_of_the_table() {
 fn all() -> BTreeSet<&'static str> {
     let kinds = KINDS.iter().flat_map(|kind| kind.actions());
     // What lies in a cluster is the cluster's to allow.
-    let actions = kinds.chain(facts::ACTIONS).chain(organizations::ACTIONS).copied();
+    let actions = kinds.chain(facts::ACTIONS).chain(facts::CHECKS).chain(organizations::ACTIONS).copied();
     actions.filter(|action| service(action) != "kubernetes").collect()
 }
 
@@ -102,7 +110,8 @@ fn service(action: &str) -> &str {
 
 fn is_read(action: &str) -> bool {
     let verb = action.split(':').nth(1).unwrap_or_default();
-    ["Describe", "Get", "List", "View"].iter().any(|read| verb.starts_with(read)) && !REVEALING.contains(&action)
+    ["Describe", "Get", "List", "Simulate", "View"].iter().any(|read| verb.starts_with(read))
+        && !REVEALING.contains(&action)
 }
 
 /// The statements that allow these actions, each on as little as its resource's name allows to say.

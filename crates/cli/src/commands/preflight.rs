@@ -5,9 +5,9 @@ use crate::{
     advice::{CLUSTER_UNREACHABLE, call_advice},
     args::Globals,
     exit::{Exit, Refused},
-    organization, quotas,
+    organization, permissions, quotas,
     render::{Printer, show_refusals},
-    session::{Local, Session, cluster_version},
+    session::{Session, cluster_version},
 };
 use anyhow::Result;
 use bedplate_aws::{eks::Cluster, facts::Support, kubernetes};
@@ -16,7 +16,9 @@ use bedplate_plan::Options;
 use serde_json::json;
 
 pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
-    let session = Session::open_or_find(globals, Local::open(globals).await?, printer).await?;
+    let session = Session::open(globals).await?;
+    // First of all, or the first thing that may not be looked at would be all that is said.
+    permissions::check(&session, printer).await?;
     check(&session, printer).await?;
     if session.local.config.cluster.enabled
         && let Err(error) = kubernetes::reach(&session.aws, &session.local.config.cluster_name()).await

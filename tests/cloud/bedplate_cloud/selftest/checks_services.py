@@ -105,14 +105,37 @@ def iam_oidc(cloud: Cloud) -> None:
 def iam_simulate(cloud: Cloud) -> None:
     iam, arn = cloud.client("iam"), make_role(cloud, "ec2.amazonaws.com")
     iam.put_role_policy(RoleName=arn.rpartition("/")[2], PolicyName="p", PolicyDocument=policy({"Action": "s3:Get*"}))
-    ask = lambda source: iam.simulate_principal_policy(
-        PolicySourceArn=source, ActionNames=["s3:GetObject", "ec2:CreateVpc"]
-    )
-    decisions = [one["EvalDecision"] for one in ask(arn)["EvaluationResults"]]
-    assert decisions == ["allowed", "implicitDeny"]
-    assert {one["EvalDecision"] for one in ask(f"arn:aws:iam::{ACCOUNT}:user/bedplate")["EvaluationResults"]} == {
-        "allowed"
-    }
+
+    def ask(source: str, *actions: str, **more: Any) -> list[str]:
+        answer = iam.simulate_principal_policy(PolicySourceArn=source, ActionNames=list(actions), **more)
+        return [one["EvalDecision"] for one in answer["EvaluationResults"]]
+
+    assert ask(arn, "s3:GetObject", "ec2:CreateVpc") == ["allowed", "implicitDeny"]
+    assert set(ask(f"arn:aws:iam::{ACCOUNT}:user/bedplate", "s3:GetObject", "ec2:CreateVpc")) == {"allowed"}
+    fails("NoSuchEntity", lambda: ask(f"arn:aws:iam::{ACCOUNT}:user/nobody", "s3:GetObject"))
+
+    # A user has its own policies, those attached to it and its groups'; a denial goes before all of them.
+    user, group = iam.create_user(UserName=fresh("user"))["User"], fresh("group")
+    name = user["UserName"]
+    iam.create_group(GroupName=group)
+    iam.add_user_to_group(GroupName=group, UserName=name)
+    iam.put_group_policy(GroupName=group, PolicyName="p", PolicyDocument=policy({"Action": "EC2:*"}))
+    roles = {"Action": "iam:*", "Resource": f"arn:aws:iam::{ACCOUNT}:role/mine-*"}
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=policy(roles))
+    here = {"Action": "rds:*", "Condition": {"StringEquals": {"aws:RequestedRegion": [REGION]}}}
+    no_vpc = {"Effect": "Deny", "Action": "ec2:CreateVpc"}
+    attached = iam.create_policy(PolicyName=fresh("policy"), PolicyDocument=policy(here, no_vpc))["Policy"]["Arn"]
+    iam.attach_user_policy(UserName=name, PolicyArn=attached)
+    assert ask(user["Arn"], "ec2:CreateSubnet", "ec2:CreateVpc") == ["allowed", "explicitDeny"]
+    mine = [f"arn:aws:iam::{ACCOUNT}:role/{one}" for one in ("mine-1", "other")]
+    assert ask(user["Arn"], "iam:GetRole", ResourceArns=mine) == ["allowed", "implicitDeny"]
+    assert ask(user["Arn"], "iam:GetRole") == ["implicitDeny"]
+    region = {"ContextKeyName": "aws:RequestedRegion", "ContextKeyType": "string"}
+    for value, decision in ((REGION, "allowed"), ("eu-west-1", "implicitDeny")):
+        entry = region | {"ContextKeyValues": [value]}
+        assert ask(user["Arn"], "rds:CreateDBCluster", ContextEntries=[entry]) == [decision]
+    answer = iam.simulate_principal_policy(PolicySourceArn=user["Arn"], ActionNames=["rds:CreateDBCluster"])
+    assert answer["EvaluationResults"][0]["MissingContextValues"] == ["aws:RequestedRegion"]
 
 
 @row("kms-policy")
