@@ -253,7 +253,7 @@ fn preflight_counts_what_the_account_has() {
         ("L-FE5A380F", "network/nat/b: ", ": 1 used in use1-az2, 1 more needed"),
         ("L-1194D53C", "cluster/cluster: ", ": 1 used, 1 more needed"),
         ("L-952B80B8", "database/cluster: ", ": 1 used, 1 more needed"),
-        ("L-7B6409FD", "database/instance/1: ", ": 2 used, 2 more needed"),
+        ("L-7B6409FD", "database/instance/", ": 2 used, 2 more needed"),
         ("L-53DA6B97", "cluster/load-balancer: ", ": 1 used, 1 more needed"),
     ];
     BUILT.cloud.set_quotas(codes.iter().map(|(code, ..)| ((*code).to_owned(), json!(0))).collect());

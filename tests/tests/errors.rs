@@ -162,23 +162,26 @@ fn what_a_caller_may_not_do() {
 
 #[test]
 fn a_quota() {
-    let cloud = Cloud::start();
-    let project = Project::with(&cloud, NO_CLUSTER);
-    let said = "The maximum number of addresses has been reached.";
-    let reached = || {
+    let target = ["apply", "--yes", "--target", "network"];
+    let reached = |cloud: &Cloud| {
+        let project = Project::with(cloud, NO_CLUSTER);
+        let said = "The maximum number of addresses has been reached.";
         cloud.fail_next("ec2:AllocateAddress", "AddressLimitExceeded", said);
-        project.run(&["apply", "--yes", "--target", "network"]).exits(1)
+        let run = project.run(&target).exits(1);
+        (project, run)
     };
-    let run = reached();
+    let cloud = Cloud::start();
+    let (project, run) = reached(&cloud);
     let words = ["network/elastic-ip/", "`EC2-VPC Elastic IPs` (L-0263D0A3) is 5 and reached", "--desired-value N"];
     shown("quota", &project, &cloud, &run, &words);
+    project.run(&target).ok();
 
     // Where its value is not known, it is still named.
+    let cloud = Cloud::start();
     let said = "User: arn:aws:iam::797923187401:user/demo is not authorized to perform: servicequotas:GetServiceQuota";
     cloud.fail_next_with("service-quotas:GetServiceQuota", "AccessDeniedException", said, 400);
-    let run = reached();
+    let (_, run) = reached(&cloud);
     run.says(&["`EC2-VPC Elastic IPs` (L-0263D0A3) is reached", "get-service-quota --service-code ec2"]);
-    project.run(&["apply", "--yes", "--target", "network"]).ok();
 }
 
 #[test]

@@ -73,8 +73,8 @@ fn made(plan: &Plan, graph: &Graph, quota: &Quota) -> Made {
     let of_kind = |change: &&Change| Some(&*change.kind) == quota.counts;
     for change in plan.changes.iter().filter(of_kind) {
         let Some(make) = &change.make else { continue };
-        // What was cut off may be there already, and what takes the place of another takes its room, too.
-        if make.id.is_some() || make.interrupted || change.removals.iter().any(|removal| removal.first) {
+        // What takes the place of another takes its room, too.
+        if make.id.is_some() || change.removals.iter().any(|removal| removal.first) {
             continue;
         }
         let zone = if quota.per_zone { zone(&make.draft, graph) } else { None };
@@ -158,15 +158,12 @@ mod tests {
     #[test]
     fn only_what_comes_on_top_counts() {
         let of = |address, action, id, first| change(address, ElasticIp::KIND, action, id, first);
-        let mut cut_off = of("n/cut-off", Action::Create, None, None);
-        cut_off.make.as_mut().unwrap().interrupted = true;
         let plan = plan(vec![
             of("n/new", Action::Create, None, None),
             of("n/beside-the-old", Action::Replace, None, Some(false)),
             of("n/after-the-old", Action::Replace, None, Some(true)),
             of("n/changed", Action::Update, Some("eipalloc-1"), None),
             of("n/gone", Action::Delete, None, Some(false)),
-            cut_off,
             change("n/subnet", Subnet::KIND, Action::Create, None, None),
         ]);
         let graph = GraphBuilder::new(StackId::new("s"), "s", BTreeMap::new()).finish().unwrap();
