@@ -108,6 +108,23 @@ fn a_lost_answer_makes_no_second_resource() {
 }
 
 #[test]
+fn a_lost_answer_makes_no_second_watch_over_the_costs() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, "[cluster]\nenabled = false");
+    for operation in
+        ["budgets:CreateBudget", "ce:CreateAnomalyMonitor", "ce:CreateAnomalySubscription", "sns:CreateTopic"]
+    {
+        cloud.lose_next_answer(operation);
+    }
+    let target = ["apply", "--yes", "--target", "costs"];
+    let runs = (0..4).map(|_| project.run(&target)).find(|run| run.code == Some(0));
+    assert!(runs.is_some(), "{}", project.run(&target));
+    let there = counts(&cloud);
+    assert_eq!((there["ce.anomaly-monitor"], there["ce.anomaly-subscription"]), (1, 1));
+    assert!(project.plan().changes().keys().all(|address| !address.starts_with("costs/")));
+}
+
+#[test]
 fn what_is_repeated_is_told() {
     let cloud = Cloud::start();
     let project = Project::network_and_cluster(&cloud, "[cluster]\nenabled = false");

@@ -1,6 +1,6 @@
 //! What looks for unusual costs.
 
-use super::{retag, tags, to_tags};
+use super::{once, retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_costexplorer::types::{AnomalyMonitor as SdkMonitor, MonitorDimension, MonitorType};
 use bedplate_model::{
@@ -99,7 +99,8 @@ impl Reconcile for AnomalyMonitor {
         let monitor = SdkMonitor::builder().monitor_name(&spec.name).monitor_type(MonitorType::Dimensional);
         let monitor = monitor.monitor_dimension(dimension).build().expect("it has a name and a type");
         let request = cloud.cost_explorer.create_anomaly_monitor().anomaly_monitor(monitor);
-        let answer = request.set_resource_tags(Some(to_tags(&creation.tags))).send().await.sent()?;
+        let request = request.set_resource_tags(Some(to_tags(&creation.tags)));
+        let answer = request.customize().config_override(once()).send().await.sent()?;
         Ok(Id::new(answer.monitor_arn))
     }
 

@@ -1,6 +1,6 @@
 //! Who is told of unusual costs.
 
-use super::{retag, tags, to_tags};
+use super::{once, retag, tags, to_tags};
 use crate::{Arn, Aws, error::Sent};
 use aws_sdk_costexplorer::types::{
     AnomalySubscription as SdkSubscription, AnomalySubscriptionFrequency, Dimension, DimensionValues, Expression,
@@ -92,7 +92,8 @@ impl Reconcile for AnomalySubscription {
         creation: &Creation,
     ) -> Result<Id, CallError> {
         let request = cloud.cost_explorer.create_anomaly_subscription().anomaly_subscription(to_subscription(spec));
-        let answer = request.set_resource_tags(Some(to_tags(&creation.tags))).send().await.sent()?;
+        let request = request.set_resource_tags(Some(to_tags(&creation.tags)));
+        let answer = request.customize().config_override(once()).send().await.sent()?;
         Ok(Id::new(answer.subscription_arn))
     }
 

@@ -6,8 +6,8 @@ mod anomaly_subscription;
 pub use anomaly_monitor::{AnomalyMonitor, AnomalyMonitorOutputs, AnomalyMonitorSpec};
 pub use anomaly_subscription::{AnomalySubscription, AnomalySubscriptionOutputs, AnomalySubscriptionSpec};
 
-use crate::{Aws, error::Sent};
-use aws_sdk_costexplorer::types::ResourceTag;
+use crate::{Aws, error::Sent, once::Once};
+use aws_sdk_costexplorer::{config, types::ResourceTag};
 use bedplate_model::{CallError, Tags};
 
 /// The tags of what has this ARN; `None` when there is no such thing.
@@ -20,6 +20,11 @@ async fn tags(cloud: &Aws, arn: &str) -> Result<Option<Tags>, CallError> {
     };
     let tags = answer.resource_tags.unwrap_or_default().into_iter().filter(|tag| !tag.key.starts_with("aws:"));
     Ok(Some(tags.map(|tag| (tag.key, tag.value)).collect()))
+}
+
+/// For creates, which take no client token and no name that would be refused the second time.
+fn once() -> config::Builder {
+    config::Config::builder().retry_classifier(Once)
 }
 
 fn to_tags(tags: &Tags) -> Vec<ResourceTag> {

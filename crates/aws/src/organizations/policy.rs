@@ -1,6 +1,6 @@
 //! What accounts of an organization may do, or how they tag.
 
-use crate::{Arn, Aws, Policy as Document, error::Sent};
+use crate::{Arn, Aws, Policy as Document, error::Sent, once::Once};
 use aws_sdk_organizations::types::{Policy as SdkPolicy, PolicyType, Tag};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Order, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
@@ -93,7 +93,10 @@ impl Reconcile for Policy {
     async fn create(cloud: &Aws, spec: &PolicySpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
         let request = cloud.organizations.create_policy().r#type(PolicyType::from(spec.kind.as_str()));
         let request = request.name(&spec.name).description(&spec.description).content(spec.content.to_string());
-        let answer = request.set_tags(Some(to_tags(&creation.tags))).send().await.sent()?;
+        // A name that is taken already would be taken for somebody else's.
+        let once = aws_sdk_organizations::config::Config::builder().retry_classifier(Once);
+        let request = request.set_tags(Some(to_tags(&creation.tags)));
+        let answer = request.customize().config_override(once).send().await.sent()?;
         // Where it applies is left to `update`, which a crash right here cannot keep from being called.
         let id = answer.policy.and_then(|policy| policy.policy_summary).and_then(|summary| summary.id);
         id.map(Id::new).ok_or_else(|| CallError::malformed("organizations:CreatePolicy", "Id"))
