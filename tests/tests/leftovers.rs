@@ -110,6 +110,27 @@ fn a_sweep_that_fails_goes_on_in_the_next_run() {
     assert_eq!(without_kept(cloud.inventory()), Inventory::new());
 }
 
+/// The same when the state is lost, too: neither it nor the cluster tells what there is.
+#[test]
+fn what_is_left_is_found_without_a_state_and_without_the_cluster() {
+    let cloud = Cloud::with(&["--controllers"]);
+    let project = Project::network_and_cluster(&cloud, "");
+    project.bootstrap();
+    let (name, vpc, subnets) = cluster(&project);
+    cloud.leave_behind(&name, &vpc, &subnets);
+    let message = "User: bedplate is not authorized to perform: elasticloadbalancing:DeleteLoadBalancer";
+    cloud.fail_next_with("elb:DeleteLoadBalancer", "AccessDenied", message, 403);
+    project.run(DESTROY).exits(1);
+    let left = cloud.inventory();
+    assert!(!left.contains_key("eks.cluster") && left.contains_key("elb.load-balancer"), "{left:?}");
+
+    fs_err::remove_file(project.state_path()).unwrap();
+    let run = project.run(&[DESTROY, &["--json"]].concat()).ok();
+    let swept: BTreeSet<String> = run.events("swept").iter().map(|event| event.text("id").to_owned()).collect();
+    assert!(left["elb.load-balancer"].is_subset(&swept), "{swept:?}");
+    assert_eq!(without_kept(cloud.inventory()), Inventory::new());
+}
+
 /// The nodes' interfaces stay behind for ever, and with them the group that EKS made.
 #[test]
 fn interfaces_that_linger_and_the_clusters_own_group_are_swept() {

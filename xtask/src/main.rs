@@ -65,6 +65,11 @@ impl Workspace {
         Ok(Self { root, bin: profile.join("debug") })
     }
 
+    /// The same with the optimized program.
+    fn optimized(&self) -> Self {
+        Self { root: self.root.clone(), bin: self.bin.with_file_name("release") }
+    }
+
     fn bedplate(&self) -> PathBuf {
         self.bin.join(format!("bedplate{}", env::consts::EXE_SUFFIX))
     }

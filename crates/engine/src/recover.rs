@@ -129,6 +129,7 @@ pub async fn recover<C>(
     // By their names, with the outputs of what was found so far. What is found may name others.
     let observations = crate::survey(kinds, cloud, graph, &recovery.state, None).await?;
     recovery.take_observed(&observations);
+    let gone = recovery.take_gone(kinds, cloud, &observations).await?;
     recovery.complete(kinds)?;
     recovery.catch_up(kinds, &observations)?;
 
@@ -140,7 +141,7 @@ pub async fn recover<C>(
     });
     let undeclared = recovered.resources.keys().filter(|address| graph.get(address).is_none()).cloned();
     Ok(Recovered {
-        found: seen.into_keys().collect(),
+        found: seen.into_keys().chain(gone).collect::<BTreeSet<_>>().into_iter().collect(),
         undeclared: undeclared.collect(),
         foreign: foreign.collect(),
         unsearched,
@@ -214,6 +215,50 @@ impl Recovery<'_> {
                 None => self.insert(address, node.kind, *generation, seen.clone(), Vec::new()),
             }
         }
+    }
+
+    /// Takes what is gone itself and left something behind, which shows by its name: its removal was cut off before that
+    /// was swept. Recorded as being removed, so that the next run sweeps it.
+    async fn take_gone<C>(
+        &mut self,
+        kinds: &Kinds<C>,
+        cloud: &C,
+        observations: &Observations,
+    ) -> Result<Vec<Address>, SurveyError> {
+        let mut gone = Vec::new();
+        for (address, node) in self.graph.iter() {
+            let Some(kind) = kinds.get(node.kind).filter(|kind| kind.leaves()) else { continue };
+            // What has its name and is somebody else's has leftovers of its own.
+            let rival = observations.found.get(address).is_some_and(|found| found.rival.is_some());
+            if rival || self.state.resources.contains_key(address) {
+                continue;
+            }
+            let misfit = |source| SurveyError::Misfit { address: address.clone(), source };
+            let wanted = resolve(&node.draft, &|to, field| self.state.output(to, field).cloned());
+            let spec = kind.canonical(&wanted).map_err(misfit)?;
+            let Some(id) = kind.identity(&spec).map_err(misfit)? else { continue };
+            let left = kind.leftovers(cloud, &id, &spec).await;
+            if left.map_err(|source| SurveyError::Call { kind: kind.name(), source })?.is_empty() {
+                continue;
+            }
+            let generation = *self.state.generations.entry(address.clone()).or_insert(1);
+            let resource = Resource {
+                kind: node.kind.to_owned(),
+                generation,
+                status: Status::Deleting,
+                id: Some(id),
+                client_token: token(&self.state.stack, address, generation, "create"),
+                spec,
+                outputs: None,
+                tags: Tags::new(),
+                depends_on: node.depends_on.keys().cloned().collect(),
+                adopted: true,
+                deposed: Vec::new(),
+            };
+            self.state.resources.insert(address.clone(), resource);
+            gone.push(address.clone());
+        }
+        Ok(gone)
     }
 
     fn resource(&mut self, address: &Address) -> &mut Resource {

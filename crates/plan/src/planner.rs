@@ -191,6 +191,12 @@ impl Planner<'_> {
             removals.push(removal);
             refusals.extend(refusal);
         }
+        // What went in a run that was cut off may have left something behind.
+        if let Some(recorded) = recorded.filter(|recorded| recorded.status == Status::Deleting && schema.leaves())
+            && judged.action == Some(Action::Create)
+        {
+            removals.push(site.gone(recorded.generation, recorded.id.clone()));
+        }
         if matches!(judged.action, None | Some(Action::Update | Action::Adopt)) {
             refusals.extend(self.held_fast(address, schema, node));
         }

@@ -5,7 +5,7 @@ import uuid
 from functools import partial
 from typing import Any
 
-from . import autoscaling, clock, eks, settings, switches
+from . import autoscaling, clock, eks, eks_controllers, settings, switches
 from .ec2 import backend_of, managed_interface, remove_interface, subnet
 from .eks import Cluster, Document
 from .eks_versions import VERSIONS, minor
@@ -146,6 +146,7 @@ def _created(one: Cluster, doc: Document) -> None:
         return
     doc["status"] = "ACTIVE"
     _place_nodes(one, doc)
+    eks_controllers.start(one, doc["subnets"])
 
 
 def _place_nodes(one: Cluster, doc: Document) -> None:

@@ -76,12 +76,17 @@ def create(call: Call) -> Document:
     made.scheme = answer["LoadBalancers"][0]["Scheme"] = made.scheme or "internet-facing"
     if not made.security_groups and kind == "application":
         made.security_groups = references.default_group(call.region, made.vpc_id)
-    if kind == "application":
+    begin(call.region, made)
+    return {"LoadBalancers": [_row(made, answer["LoadBalancers"][0])]}
+
+
+def begin(region: str, made: Any) -> None:
+    """A new load balancer is provisioned, with an interface in each of its subnets."""
+    if made.type == "application":
         made.attrs = dict(APPLICATION)
     made.bedplate_state = "provisioning"
-    _place(call.region, made)
+    _place(region, made)
     clock.later(settings.durations["load-balancer.create"], lambda: setattr(made, "bedplate_state", "active"))
-    return {"LoadBalancers": [_row(made, answer["LoadBalancers"][0])]}
 
 
 def _check(call: Call, wanted: list[str], kind: str) -> None:

@@ -25,6 +25,8 @@ class Switches:
     quotas: bool = False
     # The network interfaces of nodes stay behind, free, for so long after their node group is gone.
     interface_lag: float = 0.0
+    # Whether a cluster's controllers make a load balancer with its groups and targets, which stay when the cluster goes.
+    controllers: bool = False
     # The share of calls that fail at random, how they may fail, and how late a late answer is, in real seconds.
     fault_rate: float = 0.0
     fault_kinds: tuple[str, ...] = FAULT_KINDS
@@ -43,6 +45,7 @@ REALISTIC = {
     "throttle": 1.0,
     "quotas": True,
     "interface_lag": 2.0,
+    "controllers": True,
     "fault_rate": 0.02,
 }
 

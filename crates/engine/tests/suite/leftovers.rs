@@ -1,9 +1,11 @@
 //! What others leave behind when a resource goes, and what stands in the way of a removal.
 
+use crate::recover::recovered;
 use crate::fake::{Bench, MADE_BY, Net, NetSpec, Role, RoleSpec, Store, StoreSpec, address, finish, is_clean};
 use bedplate_engine::{EffectError, Event, Sink, foresee};
 use bedplate_model::{Id, Tags};
 use bedplate_plan::Graph;
+use bedplate_state::Status;
 use serde_json::json;
 use std::{sync::Mutex, time::Duration};
 use tokio::time::Instant;
@@ -11,6 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 /// A store in a network.
 fn graph() -> Graph {
+    in_zone("z")
+}
+
+fn in_zone(zone: &'static str) -> Graph {
     finish(|graph| {
         let net = graph.add::<Net>("net/0", NetSpec { range: "r".into(), label: "l".into() });
         let (policy, path, protected) = ("p".into(), "p".into(), false.into());
@@ -18,7 +24,7 @@ fn graph() -> Graph {
         let role = graph.add::<Role>("role/0", role).arn;
         let spec = StoreSpec {
             name: "store".into(),
-            zone: "z".into(),
+            zone: zone.into(),
             engine: "postgres".into(),
             version: 1.into(),
             net: net.id,
@@ -101,6 +107,45 @@ async fn a_killed_run_is_followed_by_one_that_sweeps() {
             assert!(!exists(&bench, id), "{id} is left after a kill at effect {place} of {effects}");
         }
         assert!(exists(&bench, "elsewhere") && bench.state().resources.is_empty());
+    }
+}
+
+/// The store is gone, and so is the state: what the store left shows by its name.
+#[tokio::test(start_paused = true)]
+async fn what_is_left_is_found_without_a_state_and_without_the_store() {
+    for wanted in [graph().emptied(), graph()] {
+        let bench = built().await;
+        assert!(bench.cloud.vandalize("db.store", &Id::new("store")));
+        bench.lose_state();
+        let recovered = recovered(&bench, &graph()).await;
+        assert_eq!(recovered.state.resources[&address("store/0")].status, Status::Deleting);
+        assert!(recovered.found.contains(&address("store/0")));
+        assert!(exists(&bench, "left-1"), "looking changes nothing");
+
+        bench.converge(&wanted).await;
+        assert!(!exists(&bench, "left-1") && !exists(&bench, "left-2") && exists(&bench, "elsewhere"));
+        let made = wanted.iter().count();
+        assert_eq!(bench.state().resources.len(), made);
+    }
+}
+
+/// A replace that is killed anywhere is followed by one that sweeps what the old store left, too.
+#[tokio::test(start_paused = true)]
+async fn a_killed_replace_is_followed_by_one_that_sweeps() {
+    let (bench, moved) = (built().await, in_zone("elsewhere"));
+    let effects = {
+        let bench = bench.fork();
+        bench.converge(&moved).await;
+        bench.effects.count()
+    };
+    for place in 0..effects {
+        let bench = bench.fork();
+        bench.dies(&moved, place).await;
+        bench.converge(&moved).await;
+        for id in ["left-1", "left-2"] {
+            assert!(!exists(&bench, id), "{id} is left after a kill at effect {place} of {effects}");
+        }
+        assert!(exists(&bench, "elsewhere"));
     }
 }
 

@@ -11,7 +11,7 @@ use bedplate_state::{Store, write};
 use serde_json::json;
 
 /// What `state recover` does: it makes no call that changes anything.
-async fn recovered(bench: &Bench, graph: &Graph) -> Recovered {
+pub(crate) async fn recovered(bench: &Bench, graph: &Graph) -> Recovered {
     let calls = bench.cloud.calls().len();
     let (state, stack) = (bench.state(), graph.stack());
     let search = search(&bench.kinds, &bench.cloud, stack).await;

@@ -235,3 +235,39 @@ def interface_lag(_: Cloud) -> None:
         cloud.advance(50)
         assert not left()
         net.ec2.delete_subnet(SubnetId=net.private[0])
+
+
+@row("controllers")
+def controllers(_: Cloud) -> None:
+    with Cloud("--controllers") as cloud:
+        net, eks, name = Network(cloud), cloud.client("eks"), fresh("cluster")
+        elb = cloud.client("elbv2")
+        role = make_role(cloud, "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+        nodes = make_role(cloud, "ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy")
+        eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={"subnetIds": net.private})
+        cloud.advance()
+        assert not elb.describe_load_balancers()["LoadBalancers"]
+        of = {"clusterName": name, "nodegroupName": "ng"}
+        eks.create_nodegroup(**of, subnets=net.private, nodeRole=nodes)
+        cloud.advance()
+        cloud.advance()
+        eks.delete_nodegroup(**of)
+        cloud.advance()
+        eks.delete_cluster(name=name)
+        cloud.advance()
+        (balancer,), (targets,) = (
+            elb.describe_load_balancers()["LoadBalancers"],
+            elb.describe_target_groups()["TargetGroups"],
+        )
+        assert balancer["State"]["Code"] == "active" and balancer["VpcId"] == targets["VpcId"] == net.vpc
+        for arn in (balancer["LoadBalancerArn"], targets["TargetGroupArn"]):
+            (described,) = elb.describe_tags(ResourceArns=[arn])["TagDescriptions"]
+            assert {"Key": "elbv2.k8s.aws/cluster", "Value": name} in described["Tags"]
+        mark = [{"Name": "tag:elbv2.k8s.aws/cluster", "Values": [name]}]
+        groups = net.ec2.describe_security_groups(Filters=mark)["SecurityGroups"]
+        assert {one["GroupId"] for one in groups} == set(balancer["SecurityGroups"]) and len(groups) == 2
+        fails("ResourceInUse", lambda: elb.delete_target_group(TargetGroupArn=targets["TargetGroupArn"]))
+        fails("DependencyViolation", lambda: net.ec2.delete_security_group(GroupId=groups[0]["GroupId"]))
+        fails("DependencyViolation", lambda: net.ec2.delete_subnet(SubnetId=net.private[0]))
+        elb.delete_load_balancer(LoadBalancerArn=balancer["LoadBalancerArn"])
+        elb.delete_target_group(TargetGroupArn=targets["TargetGroupArn"])
