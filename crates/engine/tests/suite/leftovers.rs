@@ -1,7 +1,7 @@
 //! What others leave behind when a resource goes, and what stands in the way of a removal.
 
-use crate::recover::recovered;
 use crate::fake::{Bench, MADE_BY, Net, NetSpec, Role, RoleSpec, Store, StoreSpec, address, finish, is_clean};
+use crate::recover::recovered;
 use bedplate_engine::{EffectError, Event, Sink, foresee};
 use bedplate_model::{Id, Tags};
 use bedplate_plan::Graph;
