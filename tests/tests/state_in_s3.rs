@@ -77,6 +77,9 @@ fn a_state_in_a_bucket_is_as_good_as_one_in_a_file() {
     let before = state(&project);
     let versions = cloud.call("s3", "list_object_versions", json!({"Bucket": BUCKET, "Prefix": KEY}));
     assert!(versions.list("Versions").len() > 10, "earlier states are earlier versions");
+    let log = project.log("bootstrap");
+    let saves = log.iter().filter(|line| line["operation"] == "s3:PutObject" && line["status"] == 200);
+    assert!(saves.count() > 10, "the log has the calls that keep the state, too");
 
     // The lock was given back.
     let unlocked = run(&project, &["state", "unlock", "--json", "--yes"]).ok().json();

@@ -4,13 +4,14 @@ use crate::{advice::AGAIN, exit::Refused, render::Printer, session::Session};
 use anyhow::Result;
 use bedplate_aws::{
     facts, iam,
-    permissions::{Denied, Question, denied},
+    permissions::{Question, denied},
 };
 use bedplate_model::Reconcile;
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Refuses when IAM says that the caller may not do something that a declared type takes. Where IAM cannot be asked, that is said.
+/// Refuses when a policy denies the caller something that a declared type takes, and warns of what no policy allows on any
+/// resource: policies that name single resources may. Where IAM cannot be asked, that is said.
 pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
     let Some(principal) = &session.caller.principal_arn else {
         printer.note(&format!("Permissions are not checked: {} is no IAM role or user.", session.caller.arn));
@@ -26,27 +27,30 @@ pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
             return Ok(());
         }
     };
-    let all: BTreeSet<&str> = denied.missing.iter().chain(&denied.forbidden).map(String::as_str).collect();
-    if all.is_empty() {
+    if !denied.missing.is_empty() {
+        printer.warning(&missing(principal.as_str(), &denied.missing));
+    }
+    if denied.forbidden.is_empty() {
         return Ok(());
     }
-    Err(Refused::new(format!("{principal} may not do what this platform takes: {}", list(&all)), remedy(&denied)))
+    let forbidden = list(&denied.forbidden);
+    Err(Refused::new(
+        format!("{principal} may not do what this platform takes: an explicit deny forbids {forbidden}"),
+        format!("have it lifted, {AGAIN}"),
+    ))
 }
 
-/// What to do. Of what is forbidden, a statement that allows it does not help.
-fn remedy(Denied { missing, forbidden }: &Denied) -> String {
-    let lift = format!("have the explicit deny of {} lifted, ", list(forbidden));
-    let statement = json!({"Effect": "Allow", "Action": missing, "Resource": "*"});
-    let add = format!("add this statement to its IAM policy, {AGAIN}:\n    {statement}");
-    match (missing.is_empty(), forbidden.is_empty()) {
-        (true, _) => format!("{lift}{AGAIN}"),
-        (false, true) => add,
-        (false, false) => format!("{lift}{add}"),
-    }
+fn missing(principal: &str, actions: &BTreeSet<String>) -> String {
+    let statement = json!({"Effect": "Allow", "Action": actions, "Resource": "*"});
+    format!(
+        "no policy of {principal} allows {} on every resource. Where its policies name the right ones, that is enough; \
+         otherwise add this statement:\n    {statement}",
+        list(actions)
+    )
 }
 
-fn list<T: AsRef<str>>(actions: &BTreeSet<T>) -> String {
-    actions.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
+fn list(actions: &BTreeSet<String>) -> String {
+    actions.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The actions of the declared types. What lies in a cluster is the cluster's to allow.
@@ -63,22 +67,4 @@ fn role(session: &Session) -> String {
     let mut names = session.graph.iter().filter(|(_, node)| node.kind == iam::Role::KIND);
     let name = names.find_map(|(_, node)| node.draft["name"].as_str()).unwrap_or_default();
     format!("arn:{}:iam::{}:role/{name}", caller.partition, caller.account)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_forbidden_is_not_asked_to_be_allowed() {
-        let set = |actions: &[&str]| actions.iter().map(|action| (*action).to_owned()).collect();
-        let of =
-            |missing: &[&str], forbidden: &[&str]| remedy(&Denied { missing: set(missing), forbidden: set(forbidden) });
-        let statement = "add this statement to its IAM policy, then run the same command again:\n    \
-                         {\"Action\":[\"ec2:CreateVpc\"],\"Effect\":\"Allow\",\"Resource\":\"*\"}";
-        assert_eq!(of(&["ec2:CreateVpc"], &[]), statement);
-        let lift = "have the explicit deny of iam:PassRole lifted, ";
-        assert_eq!(of(&[], &["iam:PassRole"]), format!("{lift}then run the same command again"));
-        assert_eq!(of(&["ec2:CreateVpc"], &["iam:PassRole"]), format!("{lift}{statement}"));
-    }
 }

@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use bedplate_aws::{
-    Aws, KINDS, Recorded, StateObject,
+    Aws, KINDS, Ledger, Recorded, StateObject,
     facts::{self, Support},
 };
 use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, survey};
@@ -35,6 +35,8 @@ pub(crate) struct Local {
     pub(crate) store: Box<dyn SharedStore>,
     /// As saved; `None` when nothing was saved yet.
     pub(crate) saved: Option<State>,
+    /// The calls that the store makes, where it is out there.
+    pub(crate) stored: Ledger,
     /// Where the logs of the runs go.
     pub(crate) logs: PathBuf,
     lock: Option<Lock>,
@@ -66,9 +68,10 @@ impl Local {
     pub(crate) async fn unread(globals: &Globals) -> Result<Self> {
         let mut config = load_config(globals)?;
         region_from_environment(globals, &mut config)?;
-        let store = store(globals, &config).await?;
+        let stored = Ledger::default();
+        let store = store(globals, &config, &stored).await?;
         let logs = log_place(globals, &config);
-        Ok(Self { config, store, saved: None, logs, lock: None })
+        Ok(Self { config, store, saved: None, stored, logs, lock: None })
     }
 
     async fn read(&mut self, globals: &Globals) -> Result<()> {
@@ -179,7 +182,7 @@ async fn load(store: &dyn SharedStore) -> Result<Option<State>, StoreError> {
 }
 
 /// The place of the state: of `--state`, or a file beside the configuration.
-async fn store(globals: &Globals, config: &Config) -> Result<Box<dyn SharedStore>> {
+async fn store(globals: &Globals, config: &Config, stored: &Ledger) -> Result<Box<dyn SharedStore>> {
     let folder = globals.config.parent().unwrap_or_else(|| Path::new("")).join("state");
     let Some(place) = &globals.state else {
         return Ok(Box::new(FileStore::new(default_state_path(globals, config))));
@@ -192,7 +195,8 @@ async fn store(globals: &Globals, config: &Config) -> Result<Box<dyn SharedStore
                 "give a bucket and a key: --state s3://my-bucket/bedplate/production.json",
             ));
         };
-        let far = StateObject::connect(&sdk_config(globals, config.region.as_str()).await, bucket, key).await?;
+        let sdk = sdk_config(globals, config.region.as_str()).await;
+        let far = StateObject::connect(&sdk, bucket, key, stored).await?;
         return Ok(Box::new(Fallback::new(far, folder.join(format!("{}.unsaved.json", config.stack())))));
     }
     if place.contains("://") {

@@ -7,7 +7,7 @@
 
 mod lease;
 
-use crate::error::Sent;
+use crate::{Fence, Ledger, Throttle, error::Sent, http};
 use aws_config::{Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{Client, error::SdkError, types::BucketVersioningStatus};
 use bedplate_model::{Boxed, CallError, Class};
@@ -55,16 +55,20 @@ impl StateObject {
     /// The IAM actions on the state and its lock.
     pub const OBJECT_ACTIONS: &[&str] = &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"];
 
-    /// Finds the bucket's region. Nothing is written.
+    /// Finds the bucket's region. Nothing is written. The ledger is told of every call to the bucket.
     ///
     /// # Errors
     /// When there is no such bucket or it cannot be reached.
-    pub async fn connect(config: &SdkConfig, bucket: &str, key: &str) -> Result<Self, StoreError> {
+    pub async fn connect(config: &SdkConfig, bucket: &str, key: &str, ledger: &Ledger) -> Result<Self, StoreError> {
+        // It is how the lock is kept, so no lock holds it back.
+        let http = http::client(config, &Throttle::unlimited(), &Fence::default(), ledger);
         let client = |region: Option<Region>| {
             let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
             let builder = aws_sdk_s3::config::Builder::from(config)
                 .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-                .timeout_config(timeouts);
+                .timeout_config(timeouts)
+                .http_client(http.clone())
+                .interceptor(ledger.clone());
             let builder = if region.is_some() { builder.region(region) } else { builder };
             Client::from_conf(builder.build())
         };

@@ -44,8 +44,8 @@ organization limits it further.
 
 **What is denied** is said with the statement that is missing: see [troubleshooting](../troubleshooting.md#access-denied). `preflight`
 asks IAM beforehand about every action of the declared types, those of a `destroy` among them: for roles by the platform's names, for
-everything else on any resource. So a policy of your own that allows something for single resources only counts as one that does not
-allow it, there and nowhere else.
+everything else on any resource. What a policy denies is refused; what no policy allows everywhere is a warning, because policies
+of your own may allow it for single resources.
 
 The objects in the cluster need no action in IAM: the cluster lets in who is an administrator there
 (`cluster.admin_principals`).

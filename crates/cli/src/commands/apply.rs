@@ -110,7 +110,8 @@ pub(crate) async fn carry_out(
         watchers.spawn(watch_lease(Arc::clone(lease), cancel.clone(), Arc::clone(&progress)));
     }
     let file = log_file(session, command, printer);
-    let log = RunLog::new(&*progress, file, command, plan, &session.kinds, &session.aws.ledger);
+    let ledgers = [&session.aws.ledger, &session.local.stored];
+    let log = RunLog::new(&*progress, file, command, plan, &session.kinds, ledgers);
     let engine = Engine::new(&session.kinds, &session.aws, &journal, &log, cancel);
     let outcome = engine.walk(plan).await;
     drop(engine);

@@ -143,7 +143,12 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            // PROPTEST_CASES asks for more.
+            cases: ProptestConfig::default().cases.max(1000),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn a_plan_that_was_changed_by_hand_is_refused_or_says_the_same(

@@ -32,14 +32,14 @@ struct Writer {
 }
 
 impl<'a> RunLog<'a> {
-    /// A log that begins with the plan. It is kept in memory only, and without the calls, where no `file` can be had.
+    /// A log that begins with the plan, and with the calls of these ledgers until then. It is kept in memory only, and without the calls, where no `file` can be had.
     pub(crate) fn new(
         next: &'a dyn Sink,
         file: Option<File>,
         command: &str,
         plan: &Plan,
         schemas: &dyn Schemas,
-        ledger: &Ledger,
+        ledgers: [&Ledger; 2],
     ) -> Self {
         let writer = Arc::new(Writer { started: Instant::now(), file: file.map(Mutex::new) });
         let log = Self { next, lines: Mutex::default(), writer };
@@ -50,7 +50,7 @@ impl<'a> RunLog<'a> {
             started: jiff::ZonedDateTime::now().strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
             effects: effects(plan, schemas),
         });
-        ledger.tell(&log.writer);
+        ledgers.into_iter().for_each(|ledger| ledger.tell(&log.writer));
         log
     }
 
