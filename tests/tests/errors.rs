@@ -35,7 +35,8 @@ fn on_the_page(name: &str, message: &str) {
 
 /// What a run said of its failure, with that left out which is another every time.
 fn message(project: &Project, cloud: &Cloud, run: &Run) -> String {
-    let from = run.stderr.find("error: ").unwrap_or_else(|| panic!("no error: {run}"));
+    let said = run.stderr.find("error: ").or_else(|| run.stderr.find("warning: "));
+    let from = said.unwrap_or_else(|| panic!("no error: {run}"));
     let folder = project.path("").display().to_string();
     let text = run.stderr[from..].replace(&folder, "").replace(&cloud.endpoint, "http://127.0.0.1:5555");
     // Which of several alike comes first is chance.
