@@ -224,7 +224,10 @@ impl<C> Survey<'_, C> {
                 // What has the name may be somebody else's, as long as no answer told that it was made for us.
                 Some(seen) if recorded.id.is_none() => match owned_generation(kind, &seen, self.graph.stack(), address)
                 {
-                    Some(generation) => found.current = Some((generation.unwrap_or(recorded.generation), seen)),
+                    // Tags of an earlier generation stay on what was called back from the dead.
+                    Some(generation) => {
+                        found.current = Some((recorded.generation.max(generation.unwrap_or_default()), seen));
+                    }
                     None if *recorded_id == *identity => found.rival = Some(seen),
                     None => {}
                 },
@@ -236,8 +239,8 @@ impl<C> Survey<'_, C> {
         {
             match owned_generation(kind, seen, self.graph.stack(), address) {
                 Some(generation) if recorded_id.is_none() => {
-                    let generation = generation.or(recorded.map(|recorded| recorded.generation));
-                    found.current = Some((generation.unwrap_or(0), seen.clone()));
+                    let recorded = recorded.map_or(0, |recorded| recorded.generation);
+                    found.current = Some((recorded.max(generation.unwrap_or_default()), seen.clone()));
                 }
                 Some(_) => {}
                 None => found.rival = Some(seen.clone()),

@@ -6,6 +6,7 @@ use crate::{
 };
 use bedplate_model::{Id, Tags};
 use bedplate_plan::Action;
+use bedplate_state::{Status, Store, write};
 use serde_json::json;
 
 /// Nothing is known of the end of the first call for each, or what it refers to is too new: it is made up for within the
@@ -67,6 +68,22 @@ async fn a_spent_token_is_replaced_by_the_next() {
         bench.converge(&graph.emptied()).await;
         bench.lose_state();
     }
+    bench.converge(&graph).await;
+    bench.check(&graph).await;
+}
+
+/// A create called back what had been there, as with a secret that waits for its end, and the run died before it could say
+/// whose it is now.
+#[tokio::test(start_paused = true)]
+async fn what_was_called_back_gets_the_tags_of_the_new_one() {
+    let (bench, graph, role) = (Bench::new(), representative().graph(), address("role/0"));
+    bench.converge(&graph).await;
+    let mut state = bench.state();
+    state.generations.insert(role.clone(), 1);
+    let recorded = state.resources.get_mut(&role).unwrap();
+    (recorded.status, recorded.generation, recorded.id) = (Status::Creating, 1, None);
+    recorded.tags = graph.tags(&role, 1);
+    bench.store.save(&write(&state)).await.unwrap();
     bench.converge(&graph).await;
     bench.check(&graph).await;
 }
