@@ -1,5 +1,6 @@
 """The front door: every request passes here on its way to a handler or to moto."""
 
+import functools
 import logging
 import re
 import socket
@@ -86,11 +87,19 @@ def forward_raw(moto: Any, environ: dict[str, Any]) -> Response:
     return response
 
 
+class _Moto(DomainDispatcherApplication):
+    """Moto, which otherwise lists its folders twice for every request: a quarter of the time of a run."""
+
+    def __init__(self) -> None:
+        super().__init__(create_backend_app)
+        self.get_backend_for_host = functools.cache(super().get_backend_for_host)
+
+
 class Cloud:
     """The WSGI application."""
 
     def __init__(self) -> None:
-        self.moto = DomainDispatcherApplication(create_backend_app)
+        self.moto = _Moto()
         # Moto's backends are not safe for threads, and one call takes a few milliseconds: calls run one by one.
         self.lock = threading.RLock()
 
@@ -99,7 +108,8 @@ class Cloud:
         with self.lock:
             clock.run_due()
             response = self.answer(environ, body)
-        time.sleep(response.delay)
+        if response.delay:
+            time.sleep(response.delay)
         if response.cut:
             # Without a status line: the client sees its connection end.
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
