@@ -42,12 +42,13 @@ const FOLDER: &str = "target/prove";
 
 /// Everything that AWS does to its callers, but no faults by chance: those are points of their own.
 ///
-/// Twice AWS's rates: at the rates themselves most of the time goes into waiting for endpoints of the VPC, of which AWS makes one in three
-/// seconds. They are exceeded all the same, in every run.
+/// Twice AWS's rates, which every run exceeds all the same: at the rates themselves most of the time would go into waiting for
+/// endpoints of the VPC, of which AWS makes one in three seconds.
 const REALISTIC: &[&str] = &["--realistic", "--fault-rate", "0", "--throttle", "2"];
 
-/// How many clouds work side by side when they make their callers wait, and when they do not: two cores are busy then.
-const LANES: u32 = 24;
+/// How many clouds work side by side when they make their callers wait, and when they do not: then two cores are busy, and
+/// the snapshots take 12 GB.
+const LANES: u32 = 16;
 const CALM_LANES: u32 = 3;
 
 /// How often each scenario runs with a share of calls going wrong.
@@ -68,7 +69,7 @@ pub(crate) struct Args {
     /// How much of the whole, in per cent
     #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     sample: u32,
-    /// How many clouds work side by side [default: 24, or 3 calm ones]
+    /// How many clouds work side by side [default: 16, or 3 calm ones]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     lanes: Option<u32>,
     /// A cloud that does nothing to its callers: reads that do not lag, no throttling

@@ -30,7 +30,7 @@ pub(super) struct Scenario {
     settings: &'static str,
     /// What is run, and run again after it was cut off.
     command: &'static [&'static str],
-    /// How often one recording is made again to be cut into parts, so that not all snapshots are there at once.
+    /// How often one recording is made again to be cut into parts, so that not all snapshots, each of some 30 MB, are there at once.
     pub(super) parts: u32,
 }
 
@@ -38,7 +38,7 @@ const BOOTSTRAP: &[&str] = &["bootstrap", "--yes"];
 const DESTROY: &[&str] = &["destroy", "--yes", "--lift-protection"];
 
 pub(super) const SCENARIOS: [Scenario; 5] = [
-    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 8 },
+    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 24 },
     Scenario {
         name: "update",
         before: &[("", BOOTSTRAP)],
@@ -57,7 +57,7 @@ backup_retention_days = 14
 snapshot_retention_days = 3
 "#,
         command: BOOTSTRAP,
-        parts: 6,
+        parts: 18,
     },
     Scenario {
         name: "replace",
@@ -74,11 +74,11 @@ enabled = false
 enabled = false
 "#,
         command: BOOTSTRAP,
-        parts: 8,
+        parts: 24,
     },
-    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 6 },
+    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 18 },
     // Keys and secrets that wait for their end are taken back.
-    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 8 },
+    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 24 },
 ];
 
 /// How a run ended.
