@@ -12,7 +12,7 @@ use bedplate_aws::{
     Aws, KINDS, Ledger, Recorded, StateObject,
     facts::{self, Support},
 };
-use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, survey};
+use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, settled, survey};
 use bedplate_model::{Address, Json, StackId};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{
@@ -374,9 +374,13 @@ impl Session {
 
 /// Searches the account for everything that the stack owns, by its tags.
 pub(crate) async fn search_account(local: &Local, account: &Account) -> Search {
-    // Types share answers. No tag is believed but its own service's.
-    let aws = account.aws.surveying(Recorded::new(&local.state(), false));
-    search(&Kinds::new(KINDS), &aws, &StackId::new(local.config.stack())).await
+    let (kinds, stack) = (Kinds::new(KINDS), StackId::new(local.config.stack()));
+    settled(async || {
+        // Types share answers. No tag is believed but its own service's.
+        let aws = account.aws.surveying(Recorded::new(&local.state(), false));
+        search(&kinds, &aws, &stack).await
+    })
+    .await
 }
 
 /// Says which types could not be searched. None of them is declared, or its objects lie in a cluster.

@@ -18,7 +18,7 @@ pub use event::{Event, Silent, Sink};
 pub use import::{Candidate, Import, ImportError, Matched, Unmatched, import, matching};
 pub use journal::Journal;
 pub use kinds::Kinds;
-pub use recover::{Foreign, Owned, Recovered, Search, recover, search};
+pub use recover::{Foreign, Owned, Recovered, Search, recover, search, settled};
 pub use survey::{SurveyError, survey};
 pub use sweep::foresee;
 pub use walk::{Done, Engine, Failure, Outcome, Skipped, described};

@@ -8,7 +8,15 @@ use bedplate_model::{
 use bedplate_plan::{Graph, Observations, differences, tag_differences};
 use bedplate_state::{Deposed, Resource, State, Status};
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// What was made so long ago shows, as a rule (EC2 Developer Guide, "Eventual consistency": within seconds).
+const LAG: Duration = Duration::from_secs(5);
+/// A search is repeated so often at most.
+const LOOKS: usize = 6;
 
 /// A resource whose tags say that it is the stack's.
 #[derive(Clone, Debug)]
@@ -89,6 +97,27 @@ pub async fn search<C>(kinds: &Kinds<C>, cloud: &C, stack: &StackId) -> Search {
     });
     search.unsearched.sort_by_key(|(kind, _)| *kind);
     search
+}
+
+/// Repeats a search that found something until it finds the same twice: reads lag behind creates, and the run that lost its
+/// state may have made something just before. Where nothing at all was found, nothing is waited for.
+#[expect(clippy::disallowed_methods, reason = "nothing is carried out yet, so there is nothing to interrupt")]
+pub async fn settled(look: impl AsyncFn() -> Search) -> Search {
+    let ids = |search: &Search| search.owned.iter().map(|it| (it.kind, it.seen.id.clone())).collect::<BTreeSet<_>>();
+    let mut found = look().await;
+    for _ in 0..LOOKS {
+        if found.owned.is_empty() {
+            break;
+        }
+        tokio::time::sleep(LAG).await;
+        let again = look().await;
+        let same = ids(&again) == ids(&found);
+        found = again;
+        if same {
+            break;
+        }
+    }
+    found
 }
 
 async fn search_kind<C>(kind: &'static dyn Kind<C>, cloud: &C, stack: &StackId) -> Result<Vec<Owned>, CallError> {

@@ -94,6 +94,10 @@ def _snapshot(document: dict[str, Any]) -> Any:
     return {"taken": snapshots.take(Path(document["folder"]), Path(document["disk"]))}
 
 
+def _copy(document: dict[str, Any]) -> Any:
+    return {"address": snapshots.copy(Path(document["alive"]))}
+
+
 def _record(document: dict[str, Any]) -> Any:
     paths = {key: Path(document.pop(key)) for key in ("folder", "disk")}
     moments.begin(moments.Recording(**paths, **document))
@@ -126,6 +130,7 @@ ROUTES = {
     ("POST", "/_cloud/advance"): _advance,
     ("POST", "/_cloud/confirm"): _confirm,
     ("POST", "/_cloud/snapshot"): _snapshot,
+    ("POST", "/_cloud/copy"): _copy,
     ("POST", "/_cloud/record"): _record,
     ("POST", "/_cloud/kill"): _kill,
     ("POST", "/_cloud/end-moments"): _end_moments,

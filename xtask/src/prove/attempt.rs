@@ -1,13 +1,13 @@
 //! Cuts off one kind of run at several points, each time from the same beginning, and judges what the run after it leaves.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use fs_err as fs;
 use serde_json::json;
 
 use super::{
-    control::{Choice, Cloud},
+    control::{Choice, Cloud, Nursery},
     judge::{Undisturbed, Verdict},
     point::{Point, Signal, kills},
     scenario::{Client, Scenario},
@@ -33,14 +33,13 @@ pub(super) struct Unit {
 /// Where to work, and with what.
 pub(super) struct Place<'a> {
     pub(super) workspace: &'a Workspace,
-    pub(super) python: &'a Path,
+    /// Of which each unit gets a copy.
+    pub(super) nursery: &'a Nursery,
     /// A folder for this unit alone.
     pub(super) folder: PathBuf,
     /// Where what shows a failure is kept.
     pub(super) failures: PathBuf,
     pub(super) seed: u64,
-    /// Options of the local cloud.
-    pub(super) options: &'a [&'a str],
 }
 
 /// Tries all of it, and tells each result at once.
@@ -52,7 +51,7 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
     fs::create_dir_all(client.disk())?;
     let snapshots = place.folder.join("snapshots");
     fs::create_dir_all(&snapshots)?;
-    let cloud = Cloud::start(place.workspace, place.python, place.options, snapshots, client.disk())?;
+    let cloud = Cloud::start(place.nursery, snapshots, client.disk())?;
 
     client.prepare(&cloud.endpoint)?;
     cloud.snapshot(START)?;

@@ -28,32 +28,43 @@ pub(super) enum Choice {
     Share { seed: u64, low: u32, high: u32 },
 }
 
-/// A local cloud, and the folder of the client whose disk belongs to its snapshots. Gone, with all snapshots, when this value
-/// goes.
-pub(super) struct Cloud {
+/// A local cloud that has loaded everything and holds nothing, to be copied: loading takes longer than a run's calls, and what
+/// was loaded before the copy is in memory once.
+pub(super) struct Nursery {
     pub(super) endpoint: String,
-    folder: PathBuf,
-    disk: PathBuf,
     _process: Running,
     _alive: ChildStdin,
 }
 
-impl Cloud {
-    /// Starts one. `disk` is the flat folder in which its client keeps its state; snapshots go into `folder`.
-    pub(super) fn start(
-        workspace: &Workspace,
-        python: &Path,
-        options: &[&str],
-        folder: PathBuf,
-        disk: PathBuf,
-    ) -> Result<Self> {
+impl Nursery {
+    pub(super) fn start(workspace: &Workspace, python: &Path, options: &[&str]) -> Result<Self> {
         let mut command = cloud::module(workspace, python, "bedplate_cloud");
         command.args(["--port", "0"]).args(options);
         let (mut process, alive) = Running::start_alive(&mut command)?;
         let endpoint = process
             .announced("bedplate cloud ready: ", Duration::from_secs(120))
             .context("the local cloud did not start")?;
-        Ok(Self { endpoint, folder, disk, _process: process, _alive: alive })
+        Ok(Self { endpoint, _process: process, _alive: alive })
+    }
+}
+
+/// A local cloud, and the folder of the client whose disk belongs to its snapshots. Gone, with all snapshots, when this value
+/// goes.
+pub(super) struct Cloud {
+    pub(super) endpoint: String,
+    folder: PathBuf,
+    disk: PathBuf,
+    _alive: fs::File,
+}
+
+impl Cloud {
+    /// Starts one. `disk` is the flat folder in which its client keeps its state; snapshots go into `folder`.
+    pub(super) fn start(nursery: &Nursery, folder: PathBuf, disk: PathBuf) -> Result<Self> {
+        let pipe = folder.join("alive");
+        let answer = ask(&nursery.endpoint, "POST", "copy", Some(&json!({"alive": pipe})))?;
+        let endpoint = answer["address"].as_str().context("the copy has no address")?.to_owned();
+        let alive = fs::OpenOptions::new().write(true).open(pipe)?;
+        Ok(Self { endpoint, folder, disk, _alive: alive })
     }
 
     /// Keeps this instant under a name.
@@ -136,17 +147,21 @@ impl Cloud {
     }
 
     fn ask(&self, method: &str, path: &str, body: Option<&Json>) -> Result<Json> {
-        let host = self.endpoint.trim_start_matches("http://");
-        let body = body.map(Json::to_string).unwrap_or_default();
-        let mut connection = TcpStream::connect(host)?;
-        connection.set_read_timeout(Some(Duration::from_secs(120)))?;
-        let length = body.len();
-        let head = format!("{method} /_cloud/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
-        connection.write_all((head + &body).as_bytes())?;
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("{path}: no answer"))?;
-        ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}\n{body}");
-        Ok(serde_json::from_str(body)?)
+        ask(&self.endpoint, method, path, body)
     }
+}
+
+fn ask(endpoint: &str, method: &str, path: &str, body: Option<&Json>) -> Result<Json> {
+    let host = endpoint.trim_start_matches("http://");
+    let body = body.map(Json::to_string).unwrap_or_default();
+    let mut connection = TcpStream::connect(host)?;
+    connection.set_read_timeout(Some(Duration::from_secs(120)))?;
+    let length = body.len();
+    let head = format!("{method} /_cloud/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    connection.write_all((head + &body).as_bytes())?;
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer)?;
+    let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("{path}: no answer"))?;
+    ensure!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}\n{body}");
+    Ok(serde_json::from_str(body)?)
 }

@@ -32,10 +32,10 @@ mod report;
 mod scenario;
 
 use attempt::{Place, Unit};
-use control::Choice;
+use control::{Choice, Nursery};
 use point::{Point, Signal};
 use report::Report;
-use scenario::SCENARIOS;
+use scenario::{Client, SCENARIOS};
 
 /// In it, `failures` has a folder for each point that did not converge, with what the runs said and both states.
 const FOLDER: &str = "target/prove";
@@ -47,8 +47,8 @@ const FOLDER: &str = "target/prove";
 const REALISTIC: &[&str] = &["--realistic", "--fault-rate", "0", "--throttle", "2"];
 
 /// How many clouds work side by side when they make their callers wait, and when they do not: then two cores are busy, and
-/// the snapshots take 12 GB.
-const LANES: u32 = 16;
+/// the snapshots take some 15 GB.
+const LANES: u32 = 28;
 const CALM_LANES: u32 = 3;
 
 /// How often each scenario runs with a share of calls going wrong.
@@ -69,7 +69,7 @@ pub(crate) struct Args {
     /// How much of the whole, in per cent
     #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     sample: u32,
-    /// How many clouds work side by side [default: 16, or 3 calm ones]
+    /// How many clouds work side by side [default: 28, or 3 calm ones]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     lanes: Option<u32>,
     /// A cloud that does nothing to its callers: reads that do not lag, no throttling
@@ -163,16 +163,16 @@ fn prove(workspace: &Workspace, python: &Path, args: &Args, units: Vec<Unit>) ->
         fs::remove_dir_all(&folder)?;
     }
     fs::create_dir_all(&folder)?;
+    let nursery = nursery(workspace, python, args, &folder)?;
     let (units, report) = (Mutex::new(VecDeque::from(units)), Mutex::new(Report::default()));
     let locked = || report.lock().unwrap_or_else(PoisonError::into_inner);
     let lane = |lane: u32| {
         let place = Place {
             workspace,
-            python,
+            nursery: &nursery,
             folder: folder.join(format!("lane-{lane}")),
             failures: folder.join("failures"),
             seed: args.seed,
-            options: if args.calm { &[] } else { REALISTIC },
         };
         loop {
             let unit = units.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -193,4 +193,12 @@ fn prove(workspace: &Workspace, python: &Path, args: &Args, units: Vec<Unit>) ->
     let lanes = args.lanes.unwrap_or(if args.calm { CALM_LANES } else { LANES });
     thread::scope(|scope| (0..lanes).for_each(|number| drop(scope.spawn(move || lane(number)))));
     Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn nursery(workspace: &Workspace, python: &Path, args: &Args, folder: &Path) -> Result<Nursery> {
+    let nursery = Nursery::start(workspace, python, if args.calm { &[] } else { REALISTIC })?;
+    let client = Client { workspace, scenario: SCENARIOS[0], folder: folder.join("first") };
+    fs::create_dir_all(client.disk())?;
+    client.look_around(&nursery.endpoint)?;
+    Ok(nursery)
 }

@@ -38,7 +38,7 @@ const BOOTSTRAP: &[&str] = &["bootstrap", "--yes"];
 const DESTROY: &[&str] = &["destroy", "--yes", "--lift-protection"];
 
 pub(super) const SCENARIOS: [Scenario; 5] = [
-    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 24 },
+    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 36 },
     Scenario {
         name: "update",
         before: &[("", BOOTSTRAP)],
@@ -57,7 +57,7 @@ backup_retention_days = 14
 snapshot_retention_days = 3
 "#,
         command: BOOTSTRAP,
-        parts: 18,
+        parts: 27,
     },
     Scenario {
         name: "replace",
@@ -74,11 +74,11 @@ enabled = false
 enabled = false
 "#,
         command: BOOTSTRAP,
-        parts: 24,
+        parts: 36,
     },
-    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 18 },
+    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 27 },
     // Keys and secrets that wait for their end are taken back.
-    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 24 },
+    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 36 },
 ];
 
 /// How a run ended.
@@ -111,16 +111,20 @@ impl Client<'_> {
 
     /// Brings about what is there before the scenario, and configures the scenario itself.
     pub(super) fn prepare(&self, endpoint: &str) -> Result<()> {
-        // The cloud loads what it knows of a service when it is first asked, which takes longer than all calls of a run. Asked
-        // for a plan now, no snapshot has to do it again.
-        self.configure("")?;
-        self.run(endpoint, &["plan"], |_| Ok(()))?;
         for (settings, command) in self.scenario.before {
             self.configure(settings)?;
             let ended = self.run(endpoint, command, |_| Ok(()))?;
             ensure!(ended.status.success(), "{} failed:\n{}", command.join(" "), ended.output);
         }
         self.configure(self.scenario.settings)
+    }
+
+    /// Asks every service once, so that the cloud has loaded what it knows of it.
+    pub(super) fn look_around(&self, endpoint: &str) -> Result<()> {
+        self.configure("")?;
+        let ended = self.run(endpoint, &["plan"], |_| Ok(()))?;
+        ensure!(ended.status.success(), "plan failed:\n{}", ended.output);
+        Ok(())
     }
 
     /// The run that is cut off, and the run after it. `started` is told the process.

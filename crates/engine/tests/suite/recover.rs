@@ -4,11 +4,12 @@ use crate::{
     config::{place, representative},
     fake::{Bench, address},
 };
-use bedplate_engine::{Recovered, recover, search};
+use bedplate_engine::{Recovered, recover, search, settled};
 use bedplate_model::{Id, Tags};
 use bedplate_plan::{Action, Graph};
 use bedplate_state::{Store, write};
 use serde_json::json;
+use std::time::Duration;
 
 /// What `state recover` does: it makes no call that changes anything.
 pub(crate) async fn recovered(bench: &Bench, graph: &Graph) -> Recovered {
@@ -50,6 +51,31 @@ async fn a_complete_state_stays_as_it_is() {
 }
 
 /// From a copy of before the last runs: what was replaced since, and what was made since.
+/// A run made something and died before it showed, and its state is lost.
+#[tokio::test(start_paused = true)]
+async fn what_does_not_show_yet_is_found_when_anything_is() {
+    let (bench, graph) = (Bench::new(), representative().graph());
+    let effects = {
+        let bench = bench.fork();
+        bench.converge(&graph).await;
+        bench.effects.count()
+    };
+    let mut late = 0;
+    for place in 0..effects {
+        let bench = bench.fork();
+        bench.cloud.set_lag(3);
+        bench.dies(&graph, place).await;
+        bench.lose_state();
+        let look = async || search(&bench.kinds, &bench.cloud, graph.stack()).await;
+        let first = look().await.owned.len();
+        let all = settled(look).await.owned.len();
+        tokio::time::advance(Duration::from_secs(60)).await;
+        assert!(first == 0 || all == look().await.owned.len(), "at effect {place}");
+        late += usize::from(first > 0 && first < all);
+    }
+    assert!(late > 0, "nothing was late");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_state_that_is_older_than_the_cloud_catches_up() {
     let (bench, mut config) = (Bench::new(), representative());
