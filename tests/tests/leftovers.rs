@@ -93,26 +93,8 @@ fn a_plan_says_what_it_will_sweep() {
     assert!(text.contains("sweeps") && text.contains("(aws-K8S-i-0123456789abcdef0)"), "{text}");
 }
 
-/// The cluster is gone when the sweep fails: the next run goes on with it all the same.
-#[test]
-fn a_sweep_that_fails_goes_on_in_the_next_run() {
-    let cloud = Cloud::start();
-    let project = Project::network_and_cluster(&cloud, "");
-    project.bootstrap();
-    let (name, vpc, subnets) = cluster(&project);
-    cloud.leave_behind(&name, &vpc, &subnets);
-    let message = "User: bedplate is not authorized to perform: elasticloadbalancing:DeleteLoadBalancer";
-    cloud.fail_next_with("elb:DeleteLoadBalancer", "AccessDenied", message, 403);
-    project.run(DESTROY).exits(1).says(&["cluster/cluster", "elasticloadbalancing:DeleteLoadBalancer", "IAM policy"]);
-    assert!(!cloud.inventory().contains_key("eks.cluster"));
-    assert_eq!(project.state()["resources"]["cluster/cluster"]["status"], "deleting");
-    project.run(DESTROY).ok();
-    assert_eq!(without_kept(cloud.inventory()), Inventory::new());
-}
-
-/// The same when the state is lost, too: neither it nor the cluster tells what there is.
-#[test]
-fn what_is_left_is_found_without_a_state_and_without_the_cluster() {
+/// The cluster is gone, and what it left is not: the sweep failed.
+fn half_swept() -> (Cloud, Project) {
     let cloud = Cloud::with(&["--controllers"]);
     let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
@@ -120,10 +102,25 @@ fn what_is_left_is_found_without_a_state_and_without_the_cluster() {
     cloud.leave_behind(&name, &vpc, &subnets);
     let message = "User: bedplate is not authorized to perform: elasticloadbalancing:DeleteLoadBalancer";
     cloud.fail_next_with("elb:DeleteLoadBalancer", "AccessDenied", message, 403);
-    project.run(DESTROY).exits(1);
+    project.run(DESTROY).exits(1).says(&["cluster/cluster", "elasticloadbalancing:DeleteLoadBalancer", "IAM policy"]);
     let left = cloud.inventory();
     assert!(!left.contains_key("eks.cluster") && left.contains_key("elb.load-balancer"), "{left:?}");
+    assert_eq!(project.state()["resources"]["cluster/cluster"]["status"], "deleting");
+    (cloud, project)
+}
 
+#[test]
+fn a_sweep_that_fails_goes_on_in_the_next_run() {
+    let (cloud, project) = half_swept();
+    project.run(DESTROY).ok();
+    assert_eq!(without_kept(cloud.inventory()), Inventory::new());
+}
+
+/// Neither the state nor the cluster tells what there is.
+#[test]
+fn what_is_left_is_found_without_a_state_and_without_the_cluster() {
+    let (cloud, project) = half_swept();
+    let left = cloud.inventory();
     fs_err::remove_file(project.state_path()).unwrap();
     let run = project.run(&[DESTROY, &["--json"]].concat()).ok();
     let swept: BTreeSet<String> = run.events("swept").iter().map(|event| event.text("id").to_owned()).collect();
