@@ -5,7 +5,7 @@ use bedplate_model::{
     Address, CallError, Id, Json, Kind, Owner, Readiness, RecordError, Schema, Seen, StackId, Tags, Which, resolve,
     token,
 };
-use bedplate_plan::{Graph, Observations, differences, tag_differences};
+use bedplate_plan::{Graph, Node, Observations, differences, tag_differences};
 use bedplate_state::{Deposed, Resource, State, Status};
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{
@@ -158,7 +158,7 @@ pub async fn recover<C>(
     // By their names, with the outputs of what was found so far. What is found may name others.
     let observations = crate::survey(kinds, cloud, graph, &recovery.state, None).await?;
     recovery.take_observed(&observations);
-    let gone = recovery.take_gone(kinds, cloud, &observations).await?;
+    let gone = recovery.take_gone(kinds, cloud, &observations, &owned).await?;
     recovery.complete(kinds)?;
     recovery.catch_up(kinds, &observations)?;
 
@@ -253,6 +253,7 @@ impl Recovery<'_> {
         kinds: &Kinds<C>,
         cloud: &C,
         observations: &Observations,
+        owned: &[Owned],
     ) -> Result<Vec<Address>, SurveyError> {
         let mut gone = Vec::new();
         for (address, node) in self.graph.iter() {
@@ -262,14 +263,18 @@ impl Recovery<'_> {
             if rival || self.state.resources.contains_key(address) {
                 continue;
             }
-            let misfit = |source| SurveyError::Misfit { address: address.clone(), source };
-            let wanted = resolve(&node.draft, &|to, field| self.state.output(to, field).cloned());
-            let spec = kind.canonical(&wanted).map_err(misfit)?;
-            let Some(id) = kind.identity(&spec).map_err(misfit)? else { continue };
-            let left = kind.leftovers(cloud, &id, &spec).await;
-            if left.map_err(|source| SurveyError::Call { kind: kind.name(), source })?.is_empty() {
-                continue;
+            let mut left = None;
+            for wanted in self.ever_wanted(node, owned) {
+                let misfit = |source| SurveyError::Misfit { address: address.clone(), source };
+                let spec = kind.canonical(&wanted).map_err(misfit)?;
+                let Some(id) = kind.identity(&spec).map_err(misfit)? else { continue };
+                let found = kind.leftovers(cloud, &id, &spec).await;
+                if !found.map_err(|source| SurveyError::Call { kind: kind.name(), source })?.is_empty() {
+                    left = Some((id, spec));
+                    break;
+                }
             }
+            let Some((id, spec)) = left else { continue };
             let generation = *self.state.generations.entry(address.clone()).or_insert(1);
             let resource = Resource {
                 kind: node.kind.to_owned(),
@@ -288,6 +293,29 @@ impl Recovery<'_> {
             gone.push(address.clone());
         }
         Ok(gone)
+    }
+
+    /// The settings of a declared resource, and those it had while what it refers to was of an earlier generation.
+    fn ever_wanted(&self, node: &Node, owned: &[Owned]) -> Vec<Json> {
+        let referred = |piece: &&Owned| node.depends_on.contains_key(&piece.owner.address);
+        let generations: BTreeSet<u32> = owned.iter().filter(referred).map(|piece| piece.owner.generation).collect();
+        let at = |generation: Option<u32>| {
+            let output = |to: &Address, field: &str| {
+                let mut pieces = owned.iter().filter(|piece| piece.owner.address == *to);
+                let piece = pieces.find(|piece| Some(piece.owner.generation) == generation);
+                let then = piece.and_then(|piece| piece.seen.outputs.as_ref()?.get(field));
+                then.or_else(|| self.state.output(to, field)).cloned()
+            };
+            resolve(&node.draft, &output)
+        };
+        let mut wanted = vec![at(None)];
+        for generation in generations.into_iter().rev() {
+            let then = at(Some(generation));
+            if !wanted.contains(&then) {
+                wanted.push(then);
+            }
+        }
+        wanted
     }
 
     fn resource(&mut self, address: &Address) -> &mut Resource {

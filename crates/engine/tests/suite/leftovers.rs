@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 /// A store in a network.
 fn graph() -> Graph {
-    in_zone("z")
+    of("r", "z")
 }
 
-fn in_zone(zone: &'static str) -> Graph {
+fn of(range: &'static str, zone: &'static str) -> Graph {
     finish(|graph| {
-        let net = graph.add::<Net>("net/0", NetSpec { range: "r".into(), label: "l".into() });
+        let net = graph.add::<Net>("net/0", NetSpec { range: range.into(), label: "l".into() });
         let (policy, path, protected) = ("p".into(), "p".into(), false.into());
         let role = RoleSpec { name: "role".into(), path, policy, secret: 1.into(), protected };
         let role = graph.add::<Role>("role/0", role).arn;
@@ -90,20 +90,25 @@ async fn what_it_leaves_behind_is_announced_and_swept() {
     assert!(bench.state().resources.is_empty());
 }
 
-/// Killed anywhere, a run is followed by one that sweeps all the same, also when the store itself is gone.
-async fn is_swept_after_any_kill(wanted: &Graph) {
+/// Killed anywhere, a run is followed by one that sweeps all the same, also when the store itself is gone, and the state too.
+async fn is_swept_after_any_kill(declared: &Graph, wanted: &Graph) {
     let bench = built().await;
     let effects = {
         let bench = bench.fork();
         bench.converge(wanted).await;
         bench.effects.count()
     };
-    for place in 0..effects {
+    for (place, state_lost) in (0..effects).flat_map(|place| [(place, false), (place, true)]) {
         let bench = bench.fork();
         bench.dies(wanted, place).await;
+        if state_lost {
+            bench.lose_state();
+            recovered(&bench, declared).await;
+        }
         bench.converge(wanted).await;
         for id in ["left-1", "left-2"] {
-            assert!(!exists(&bench, id), "{id} is left after a kill at effect {place} of {effects}");
+            let at = format!("effect {place} of {effects}, state lost: {state_lost}");
+            assert!(!exists(&bench, id), "{id} is left after a kill at {at}");
         }
         assert!(exists(&bench, "elsewhere"));
         assert_eq!(bench.state().resources.len(), wanted.iter().count());
@@ -112,12 +117,14 @@ async fn is_swept_after_any_kill(wanted: &Graph) {
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_removal_is_followed_by_one_that_sweeps() {
-    is_swept_after_any_kill(&graph().emptied()).await;
+    is_swept_after_any_kill(&graph(), &graph().emptied()).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_replace_is_followed_by_one_that_sweeps() {
-    is_swept_after_any_kill(&in_zone("elsewhere")).await;
+    for wanted in [of("r", "elsewhere"), of("another", "elsewhere")] {
+        is_swept_after_any_kill(&wanted, &wanted).await;
+    }
 }
 
 /// The store is gone, and so is the state: what the store left shows by its name.
