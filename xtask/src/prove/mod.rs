@@ -49,7 +49,7 @@ const REALISTIC: &[&str] = &["--realistic", "--fault-rate", "0", "--throttle", "
 /// How many clouds work side by side when they make their callers wait, and when they do not: then two cores are busy, and
 /// the snapshots take some 15 GB.
 const LANES: u32 = 28;
-const CALM_LANES: u32 = 3;
+const CALM_LANES: u32 = 10;
 
 /// How often each scenario runs with a share of calls going wrong.
 const FAULTS: u64 = 4;
@@ -69,7 +69,7 @@ pub(crate) struct Args {
     /// How much of the whole, in per cent
     #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     sample: u32,
-    /// How many clouds work side by side [default: 28, or 3 calm ones]
+    /// How many clouds work side by side [default: 28, or 10 calm ones]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     lanes: Option<u32>,
     /// A cloud that does nothing to its callers: reads that do not lag, no throttling
@@ -126,12 +126,9 @@ fn units(args: &Args) -> Result<Vec<Unit>> {
             .map(|(signal, number)| (0..share(number)).map(|number| Point::Signal(signal, number)).collect())
             .into();
         rest.push((0..share(FAULTS)).map(Point::Faults).collect());
-        if parts == 1 {
-            // What lies before the run takes as long as several points: in a sample it is there once.
-            units[0].points = rest.concat();
-        } else {
-            units.extend(rest.into_iter().map(|points| Unit { scenario, moments: None, points }));
-        }
+        // What lies before the run takes as long as several points: in a sample it is there twice.
+        let rest = if parts == 1 { vec![rest.concat()] } else { rest };
+        units.extend(rest.into_iter().map(|points| Unit { scenario, moments: None, points }));
         units
     };
     if args.only.is_empty() {
