@@ -275,7 +275,8 @@ impl Recovery<'_> {
                 }
             }
             let Some((id, spec)) = left else { continue };
-            let generation = *self.state.generations.entry(address.clone()).or_insert(1);
+            // Whichever it was of: the next one is of a later generation than the first.
+            let generation = *self.state.generations.entry(address.clone()).or_default();
             let resource = Resource {
                 kind: node.kind.to_owned(),
                 generation,

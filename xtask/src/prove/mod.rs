@@ -75,7 +75,7 @@ pub(crate) struct Args {
     /// A cloud that does nothing to its callers: reads that do not lag, no throttling
     #[arg(long)]
     calm: bool,
-    /// Try the optimized program, which takes long to build and a third of the time to run
+    /// Try the optimized program, which takes long to build and less time to run
     #[arg(long)]
     release: bool,
     /// Print the figures as JSON
