@@ -1,20 +1,37 @@
 //! The state while it is being changed: every transition is saved before the next effect.
 
 use bedplate_state::{State, Store, StoreError, write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A save writes the whole state. After it this many times as long as the writing took belongs to other work, so that the
+/// share of saving in a run stays the same however large the state is.
+const REST: u32 = 3;
+/// No transition waits longer than this for its turn.
+const LONGEST_REST: Duration = Duration::from_secs(1);
 
 /// The state and the place it is saved to.
 pub struct Journal<'a> {
     state: Mutex<State>,
     store: &'a dyn Store,
-    /// The serial of the last save. Held while saving, so that one save carries the transitions of all who wait.
-    saved: tokio::sync::Mutex<u64>,
+    /// Held while saving, so that one save carries the transitions of all who wait.
+    saved: tokio::sync::Mutex<Saved>,
+}
+
+/// The last save.
+struct Saved {
+    serial: u64,
+    /// When the next one may begin.
+    next: Instant,
 }
 
 impl<'a> Journal<'a> {
     /// A journal of `state` in `store`. Nothing is saved yet.
     pub fn new(state: State, store: &'a dyn Store) -> Self {
-        let saved = tokio::sync::Mutex::new(state.serial);
+        let saved = tokio::sync::Mutex::new(Saved { serial: state.serial, next: Instant::now() });
         Self { state: Mutex::new(state), store, saved }
     }
 
@@ -47,14 +64,18 @@ impl<'a> Journal<'a> {
     }
 
     /// Returns when the state with this serial, or a later one, is saved.
+    #[expect(clippy::disallowed_methods, reason = "the engine is where waiting belongs")]
     async fn save(&self, mine: u64) -> Result<(), StoreError> {
         let mut saved = self.saved.lock().await;
-        if *saved >= mine {
+        if saved.serial >= mine {
             return Ok(());
         }
+        tokio::time::sleep_until(saved.next).await;
+        let began = Instant::now();
         let (bytes, serial) = self.read(|state| (write(state), state.serial));
+        saved.next = Instant::now() + (began.elapsed() * REST).min(LONGEST_REST);
         self.store.save(&bytes).await?;
-        *saved = serial;
+        saved.serial = serial;
         Ok(())
     }
 

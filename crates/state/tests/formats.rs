@@ -143,8 +143,13 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sealed_is_read_as_it_was(key in "[a-z]{1,8}", text in "\\PC{0,40}", number in any::<i64>()) {
-        let json = json!({"format": 1, key: {"text": text, "number": number}});
+    fn what_is_sealed_is_read_as_it_was(
+        key in "[a-z]{1,8}",
+        text in "\\PC{0,40}",
+        number in any::<i64>(),
+        fraction in prop::num::f64::NORMAL,
+    ) {
+        let json = json!({"format": 1, key: {"text": text, "number": number, "fraction": fraction}});
         prop_assert_eq!(unseal(&seal(json.clone()), "format", 1).unwrap(), json);
     }
 }

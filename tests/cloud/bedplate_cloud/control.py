@@ -112,7 +112,7 @@ def _kill(document: dict[str, Any]) -> Any:
 
 
 def _end_moments(_: dict[str, Any]) -> Any:
-    return {"killed": moments.end()}
+    return moments.end()
 
 
 def _leave(_: dict[str, Any]) -> Any:

@@ -38,16 +38,20 @@ class Recording:
     counts: Counter[str] = field(default_factory=Counter)
     changes: int = 0
     worlds: set[str] = field(default_factory=set)
+    # How many of those to keep were left out, by when, because a kill there leaves what one at an earlier moment leaves.
+    same: Counter[str] = field(default_factory=Counter)
 
     def reached(self, operation: str, nth: int, when: str) -> bool:
         """Take one, unless the cloud and the disk are as they were at an earlier one."""
-        if when == "answered":
-            return False  # The same as `committed`, for the cloud and for the disk.
         world = f"{self.changes} {snapshots.digest(self.disk)}"
-        name = f"{operation}#{nth}:{when}"
-        if self.chosen(name) and (when in ("before", "committed") or world not in self.worlds or self.named):
-            snapshots.take(self.folder / name, self.disk)
+        known = world in self.worlds
         self.worlds.add(world)
+        name = f"{operation}#{nth}:{when}"
+        if self.chosen(name):
+            if known and not self.named:
+                self.same[when] += 1
+            else:
+                snapshots.take(self.folder / name, self.disk)
         return False
 
     def chosen(self, name: str) -> bool:
@@ -106,11 +110,11 @@ def begin(watcher: Recording | Kill) -> None:
     threading.Thread(target=_watch_disk, args=(watcher,), daemon=True).start()
 
 
-def end() -> bool:
-    """They count no longer. Tells whether a kill was carried out."""
+def end() -> dict[str, Any]:
+    """They count no longer. Tells whether a kill was carried out, or how many moments were the same as others."""
     global _watcher
     watcher, _watcher = _watcher, None
-    return isinstance(watcher, Kill) and watcher.done
+    return {"same": watcher.same} if isinstance(watcher, Recording) else {"killed": bool(watcher and watcher.done)}
 
 
 snapshots.woken.append(end)

@@ -224,8 +224,12 @@ pub(crate) fn scaled(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let seconds = float(&built.outcome["seconds"])?;
     let done = built.outcome["done"].as_array().context("nothing was done")?;
     let slowest = done.iter().filter_map(|done| done["seconds"].as_f64()).fold(0.0, f64::max);
+    let simulated = bench.measured(&["makespan", &built.config.to_string_lossy()])?;
+    let critical = float(&simulated["critical_path"])? * SCALE;
     Ok(vec![
         bench.row("scaled", "bootstrap against the local cloud, AWS's times divided by 60", seconds, " s", None),
+        bench.row("scaled", "its longest path, divided by 60", critical, " s", None),
+        bench.row("scaled", "ratio of the two", seconds / critical, "", Some(1.15)),
         bench.row("scaled", "its slowest resource", slowest, " s", None),
     ])
 }

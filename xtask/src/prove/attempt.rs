@@ -1,6 +1,6 @@
 //! Cuts off one kind of run at several points, each time from the same beginning, and judges what the run after it leaves.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use anyhow::{Result, ensure};
 use fs_err as fs;
@@ -42,8 +42,17 @@ pub(super) struct Place<'a> {
     pub(super) seed: u64,
 }
 
-/// Tries all of it, and tells each result at once.
-pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)) -> Result<()> {
+/// Who is told what comes of it, at once.
+pub(super) trait Told {
+    /// So many moments, by when, leave what another one leaves.
+    fn same(&self, moments: BTreeMap<String, usize>);
+
+    /// What was found at one point.
+    fn tried(&self, point: &Point, verdict: Verdict);
+}
+
+/// Tries all of it.
+pub(super) fn run(place: &Place<'_>, unit: &Unit, told: &dyn Told) -> Result<()> {
     if place.folder.exists() {
         fs::remove_dir_all(&place.folder)?;
     }
@@ -67,7 +76,12 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
     }
     let ended = client.go(&cloud.endpoint, |_| Ok(()))?;
     ensure!(ended.status.success(), "the undisturbed run failed:\n{}", ended.output);
-    cloud.end_moments()?;
+    if choice.is_some() {
+        let same = cloud.end_record()?;
+        if unit.moments.is_some() {
+            told.same(same);
+        }
+    }
     let undisturbed =
         Undisturbed { changes: cloud.changes()? - before, inventory: cloud.inventory()?, state: client.state() };
 
@@ -75,7 +89,7 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, tell: &dyn Fn(&Point, Verdict)
     let points: Vec<Point> = moments.into_iter().flat_map(of_moment).chain(unit.points.iter().cloned()).collect();
     let bench = Bench { place, client, cloud, undisturbed };
     for point in &points {
-        tell(point, bench.attempt(point)?);
+        told.tried(point, bench.attempt(point)?);
     }
     Ok(())
 }
@@ -107,7 +121,7 @@ impl Bench<'_> {
                 self.cloud.restore(START)?;
                 for kill in kills(*signal, *number, self.place.seed, self.undisturbed.changes) {
                     let ended = self.client.go(&self.cloud.endpoint, |process| self.cloud.kill(process, &kill))?;
-                    let killed = self.cloud.end_moments()?;
+                    let killed = self.cloud.end_kill()?;
                     logs.push((format!("{kill:?}, killed: {killed}"), ended.output));
                 }
                 if *signal == Signal::Lost {

@@ -94,8 +94,14 @@ impl Cloud {
         self.post("kill", &request).map(drop)
     }
 
-    /// Ends [`Cloud::record`] and [`Cloud::kill`]; whether a process was killed.
-    pub(super) fn end_moments(&self) -> Result<bool> {
+    /// Ends [`Cloud::record`]; how many of the chosen moments were not kept, by when, because the cloud and the disk were as at
+    /// an earlier one.
+    pub(super) fn end_record(&self) -> Result<BTreeMap<String, usize>> {
+        Ok(serde_json::from_value(self.post("end-moments", &json!({}))?["same"].take())?)
+    }
+
+    /// Ends [`Cloud::kill`]; whether the process was killed.
+    pub(super) fn end_kill(&self) -> Result<bool> {
         Ok(self.post("end-moments", &json!({}))?["killed"] == true)
     }
 

@@ -7,10 +7,10 @@
 //! the snapshots are like the real thing. Nothing is ever cleaned up.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     path::Path,
     process::ExitCode,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
 };
@@ -31,8 +31,9 @@ mod point;
 mod report;
 mod scenario;
 
-use attempt::{Place, Unit};
+use attempt::{Place, Told, Unit};
 use control::{Choice, Nursery};
+use judge::Verdict;
 use point::{Point, Signal};
 use report::Report;
 use scenario::{Client, SCENARIOS};
@@ -161,8 +162,7 @@ fn prove(workspace: &Workspace, python: &Path, args: &Args, units: Vec<Unit>) ->
     }
     fs::create_dir_all(&folder)?;
     let nursery = nursery(workspace, python, args, &folder)?;
-    let (units, report) = (Mutex::new(VecDeque::from(units)), Mutex::new(Report::default()));
-    let locked = || report.lock().unwrap_or_else(PoisonError::into_inner);
+    let (units, report) = (Mutex::new(VecDeque::from(units)), Shared(Mutex::new(Report::default())));
     let lane = |lane: u32| {
         let place = Place {
             workspace,
@@ -175,21 +175,44 @@ fn prove(workspace: &Workspace, python: &Path, args: &Args, units: Vec<Unit>) ->
             let unit = units.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             let Some(unit) = unit else { break };
             let name = unit.scenario.name;
-            let order = SCENARIOS.iter().position(|scenario| scenario.name == name).unwrap_or_default();
-            let tell = |point: &Point, verdict: judge::Verdict| {
-                let outcome = if verdict.converged() { "ok".to_owned() } else { report::brief(&verdict.problems) };
-                eprintln!("{name}:{point} ... {outcome}");
-                locked().add(order, name, point, verdict);
-            };
-            if let Err(error) = attempt::run(&place, &unit, &tell) {
+            if let Err(error) = attempt::run(&place, &unit, &Teller { report: &report, scenario: name }) {
                 eprintln!("{name}: {error:#}");
-                locked().broken(name, &error);
+                report.lock().broken(name, &error);
             }
         }
     };
     let lanes = args.lanes.unwrap_or(if args.calm { CALM_LANES } else { LANES });
     thread::scope(|scope| (0..lanes).for_each(|number| drop(scope.spawn(move || lane(number)))));
-    Ok(report.into_inner().unwrap_or_else(PoisonError::into_inner))
+    Ok(report.0.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The report that all lanes write.
+struct Shared(Mutex<Report>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Report> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says and counts what comes of one unit.
+struct Teller<'a> {
+    report: &'a Shared,
+    scenario: &'static str,
+}
+
+impl Told for Teller<'_> {
+    fn same(&self, moments: BTreeMap<String, usize>) {
+        for (when, moments) in moments {
+            self.report.lock().same(self.scenario, &when, moments);
+        }
+    }
+
+    fn tried(&self, point: &Point, verdict: Verdict) {
+        let outcome = if verdict.converged() { "ok".to_owned() } else { report::brief(&verdict.problems) };
+        eprintln!("{}:{point} ... {outcome}", self.scenario);
+        self.report.lock().add(self.scenario, point, verdict);
+    }
 }
 
 fn nursery(workspace: &Workspace, python: &Path, args: &Args, folder: &Path) -> Result<Nursery> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::{Value as Json, json};
 
-use super::{judge::Verdict, point::Point};
+use super::{judge::Verdict, point::Point, scenario::SCENARIOS};
 
 /// What was found, by scenario and kind of point.
 #[derive(Default)]
@@ -16,6 +16,8 @@ pub(super) struct Report {
 #[derive(Clone, Copy, Default)]
 struct Row {
     points: usize,
+    /// Further ones that were not tried, because a kill there leaves what one of those that were tried leaves.
+    same: usize,
     converged: usize,
     orphans: usize,
     duplicates: usize,
@@ -28,9 +30,9 @@ struct Failure {
 }
 
 impl Report {
-    /// Counts one point. `order` is the scenario's place in the table.
-    pub(super) fn add(&mut self, order: usize, scenario: &'static str, point: &Point, verdict: Verdict) {
-        let row = self.rows.entry((order, scenario, point.kind())).or_default();
+    /// Counts one point.
+    pub(super) fn add(&mut self, scenario: &'static str, point: &Point, verdict: Verdict) {
+        let row = self.row(scenario, point.kind());
         row.points += 1;
         row.converged += usize::from(verdict.converged());
         row.orphans += verdict.orphans;
@@ -39,6 +41,16 @@ impl Report {
         if !verdict.converged() {
             self.failures.push(Failure { name: format!("{scenario}:{point}"), problems: verdict.problems });
         }
+    }
+
+    /// Counts points that leave what others leave.
+    pub(super) fn same(&mut self, scenario: &'static str, when: &str, points: usize) {
+        self.row(scenario, when.to_owned()).same += points;
+    }
+
+    fn row(&mut self, scenario: &'static str, kind: String) -> &mut Row {
+        let order = SCENARIOS.iter().position(|known| known.name == scenario).unwrap_or_default();
+        self.rows.entry((order, scenario, kind)).or_default()
     }
 
     /// Counts what could not be tried.
@@ -57,6 +69,7 @@ impl Report {
     fn total(&self) -> Row {
         self.rows.values().fold(Row::default(), |sum, row| Row {
             points: sum.points + row.points,
+            same: sum.same + row.same,
             converged: sum.converged + row.converged,
             orphans: sum.orphans + row.orphans,
             duplicates: sum.duplicates + row.duplicates,
@@ -67,13 +80,14 @@ impl Report {
     /// The table, and how to try each failure again.
     pub(super) fn text(&self, seed: u64, seconds: u64) -> String {
         let mut text =
-            "| run | cut off | points | converged | orphans | duplicates | prompts |\n|---|---|--:|--:|--:|--:|--:|\n"
+            "| run | cut off | tried | the same as one of those | converged | orphans | duplicates | prompts |\n\
+             |---|---|--:|--:|--:|--:|--:|--:|\n"
                 .to_owned();
         let mut line = |scenario: &str, kind: &str, row: &Row| {
-            let Row { points, converged, orphans, duplicates, prompts } = row;
+            let Row { points, same, converged, orphans, duplicates, prompts } = row;
             let _ = writeln!(
                 text,
-                "| {scenario} | {kind} | {points} | {converged} | {orphans} | {duplicates} | {prompts} |"
+                "| {scenario} | {kind} | {points} | {same} | {converged} | {orphans} | {duplicates} | {prompts} |"
             );
         };
         for ((_, scenario, kind), row) in &self.rows {
@@ -91,7 +105,7 @@ impl Report {
     pub(super) fn json(&self, seed: u64, seconds: u64) -> Json {
         let figures = |row: &Row| {
             json!({
-                "points": row.points, "converged": row.converged, "orphans": row.orphans,
+                "points": row.points, "same": row.same, "converged": row.converged, "orphans": row.orphans,
                 "duplicates": row.duplicates, "prompts": row.prompts,
             })
         };
