@@ -49,7 +49,7 @@ const REALISTIC: &[&str] = &["--realistic", "--fault-rate", "0", "--throttle", "
 
 /// How many clouds work side by side when they make their callers wait, and when they do not: then two cores are busy, and
 /// the snapshots take some 15 GB.
-const LANES: u32 = 28;
+const LANES: u32 = 22;
 const CALM_LANES: u32 = 10;
 
 /// How often each scenario runs with a share of calls going wrong.
@@ -70,7 +70,7 @@ pub(crate) struct Args {
     /// How much of the whole, in per cent
     #[arg(long, default_value_t = 100, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
     sample: u32,
-    /// How many clouds work side by side [default: 28, or 10 calm ones]
+    /// How many clouds work side by side [default: 22, or 10 calm ones]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=64))]
     lanes: Option<u32>,
     /// A cloud that does nothing to its callers: reads that do not lag, no throttling

@@ -31,12 +31,13 @@ pub struct Network {
     /// The slot of the first data subnet, as for the public ones.
     #[schemars(range(min = 0, max = 253))]
     pub data_subnet_slot: u8,
-    /// How many availability zones the platform spans. EKS, Aurora and the load balancer need two.
-    #[schemars(range(min = 2, max = 3))]
+    /// How many availability zones the platform spans. EKS, Aurora and the load balancer need two. No region has more than
+    /// six.
+    #[schemars(range(min = 2, max = 6))]
     pub zones: u8,
     /// The zones to use, by id and in order; empty lets bedplate choose zones that EKS accepts. Ids, because the name
     /// `us-east-1a` is another zone in every account.
-    #[schemars(extend("maxItems" = 3, "uniqueItems" = true))]
+    #[schemars(extend("maxItems" = 6, "uniqueItems" = true))]
     pub zone_ids: Vec<ZoneId>,
     /// How many NAT gateways the private subnets go out through. Each one costs money by the hour.
     pub nat_gateways: NatGateways,

@@ -71,7 +71,8 @@ def control_snapshot(_: Cloud) -> None:
         (cloud.disk / "new").rename(cloud.disk / "state.json")
         before = time.monotonic()
         while not (cloud.folder / "disk#1:written").exists():
-            assert time.monotonic() - before < 10, "a save is a moment"
+            assert time.monotonic() - before < 60, "a save is a moment"
+            time.sleep(0.01)
         ec2.describe_vpcs()
         same = cloud.control("POST", "end-moments", {})
         assert same == {"same": {"answered": 1, "waiting": 1}}, "a kill there leaves what one before it leaves"
