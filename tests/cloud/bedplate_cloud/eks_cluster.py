@@ -5,7 +5,7 @@ from typing import Any
 
 from moto.kms.models import kms_backends
 
-from . import clock, eks, kubernetes_server, propagation, settings
+from . import clock, eks, kubernetes_server, propagation, settings, switches
 from .ec2 import all_groups, backend_of, group, managed_interface, remove_interface, subnet
 from .ec2_groups import Wanted, add_rule
 from .eks import Cluster, Document, as_text
@@ -83,7 +83,22 @@ def _known_subnet(ec2: Any, subnet_id: str, name: str) -> Any:
         raise eks.invalid(error.message, clusterName=name) from None
 
 
+def _check_room(ec2: Any, subnets: list[Any], name: str) -> None:
+    full = switches.current.full_zones
+    refused = [one for one in subnets if one.availability_zone_id in full]
+    if not refused:
+        return
+    zone = refused[0].availability_zone
+    valid = [one.name for one in ec2.describe_availability_zones() if one.zone_id not in {*REFUSED_ZONES, *full}]
+    message = (
+        f"Cannot create cluster '{name}' because {zone}, the targeted availability zone, does not currently have sufficient "
+        f"capacity to support the cluster. Retry and choose from these availability zones: {', '.join(valid)}"
+    )
+    raise AwsError("UnsupportedAvailabilityZoneException", message, 400, clusterName=name, validZones=valid)
+
+
 def _check_zones(ec2: Any, subnets: list[Any], name: str) -> None:
+    _check_room(ec2, subnets, name)
     refused = [one for one in subnets if one.availability_zone_id in REFUSED_ZONES]
     if not refused:
         return

@@ -144,9 +144,27 @@ def _created(one: Cluster, doc: Document) -> None:
         message = "Instances failed to join the kubernetes cluster"
         doc["health"] = {"issues": [{"code": "NodeCreationFailure", "message": message, "resourceIds": []}]}
         return
+    full = _full_zone(one, doc["subnets"]) if doc["scalingConfig"]["desiredSize"] else None
+    if full:
+        doc["status"] = "CREATE_FAILED"
+        kind = (doc["instanceTypes"] or ["m5.large"])[0]
+        message = (
+            "Could not launch On-Demand Instances. InsufficientInstanceCapacity - We currently do not have sufficient "
+            f"{kind} capacity in the Availability Zone you requested ({full}). Our system will be working on provisioning "
+            "additional capacity. Launching EC2 instance failed."
+        )
+        doc["health"] = {"issues": [{"code": "AsgInstanceLaunchFailures", "message": message, "resourceIds": []}]}
+        return
     doc["status"] = "ACTIVE"
     _place_nodes(one, doc)
     eks_controllers.start(one, doc["subnets"])
+
+
+def _full_zone(one: Cluster, subnets: list[str]) -> str | None:
+    """The zone of a group's subnets where nothing can be started, if there is no other."""
+    found = [subnet(backend_of(one.region), where) for where in subnets]
+    full = [where.availability_zone for where in found if where.availability_zone_id in switches.current.full_zones]
+    return full[0] if full and len(full) == len(found) else None
 
 
 def _place_nodes(one: Cluster, doc: Document) -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from . import parameters, references, settings, store
+from . import parameters, references, settings, store, switches
 from .ec2 import backend_of
 from .errors import AwsError
 from .gateway import Call
@@ -255,11 +255,16 @@ def delete_parameter_group(call: Call) -> dict[str, Any]:
     return {}
 
 
+def offered() -> dict[tuple[str, str], tuple[str, str]]:
+    """The versions that a cache can be made with."""
+    return {one: known for one, known in VERSIONS.items() if ":".join(one) not in switches.current.withdrawn}
+
+
 @handles("elasticache:DescribeCacheEngineVersions")
 def describe_versions(call: Call) -> dict[str, Any]:
     """The versions that can be had."""
     params, rows = call.params, []
-    for (engine, version), (_, family) in VERSIONS.items():
+    for (engine, version), (_, family) in offered().items():
         row = {
             "Engine": engine,
             "EngineVersion": version,

@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 from . import clock, eks, references
-from .elasticache import VERSIONS, arn, check_name, clash, invalid, parameter_group, subnet_groups
+from .elasticache import VERSIONS, arn, check_name, clash, invalid, offered, parameter_group, subnet_groups
 from .errors import AwsError
 from .gateway import Call
 from .registry import handles
@@ -99,7 +99,7 @@ def create(call: Call) -> dict[str, Any]:
 
 
 def _version(engine: str, wanted: str | None) -> tuple[str, str]:
-    versions = {version: one for (name, version), one in VERSIONS.items() if name == engine}
+    versions = {version: one for (name, version), one in offered().items() if name == engine}
     if not versions:
         raise invalid(f"Invalid Engine: {engine}. Supported engines are: redis, valkey.")
     if wanted is None:

@@ -102,6 +102,10 @@ class Cloud:
         self.moto = _Moto()
         # Moto's backends are not safe for threads, and one call takes a few milliseconds: calls run one by one.
         self.lock = threading.RLock()
+        # Handlers need this module, and the checks of a caller need handlers.
+        from . import credentials
+
+        self.check_caller = credentials.check
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         body = wire.read_body(environ)
@@ -169,6 +173,7 @@ class Cloud:
         if fate.error:
             raise fate.error
         throttling.take(target)
+        self.check_caller(target, environ)
         refuse_dry_run(target)
         refuse_region(target)
         response = wire.rooted(target, self.perform(target, environ))

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from . import parameters, references, settings, store
+from . import parameters, references, settings, store, switches
 from .errors import AwsError
 from .gateway import Call
 from .parameters import Known
@@ -348,6 +348,11 @@ def newer(version: str) -> list[str]:
     return VERSIONS[place + 1 :]
 
 
+def offered() -> list[str]:
+    """The versions that a cluster can be made with."""
+    return [one for one in VERSIONS if f"{ENGINE}:{one}" not in switches.current.withdrawn]
+
+
 @handles("rds:DescribeDBEngineVersions")
 def describe_versions(call: Call) -> dict[str, Any]:
     """The versions that can be had."""
@@ -355,7 +360,7 @@ def describe_versions(call: Call) -> dict[str, Any]:
     if params.get("Engine") not in (None, ENGINE):
         return {"DBEngineVersions": []}
     rows = []
-    for version in [DEFAULT_VERSION] if params.get("DefaultOnly") else VERSIONS:
+    for version in [DEFAULT_VERSION] if params.get("DefaultOnly") else offered():
         major = version.split(".")[0]
         family = f"{ENGINE}{major}"
         if params.get("EngineVersion") not in (None, version, major) or params.get("DBParameterGroupFamily") not in (

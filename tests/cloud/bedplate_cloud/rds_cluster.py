@@ -22,6 +22,7 @@ from .rds import (
     filtered,
     invalid,
     newer,
+    offered,
     parameter_group,
     subnet_groups,
     tags_of,
@@ -52,8 +53,9 @@ def create(call: Call) -> dict[str, Any]:
     if clusters.find(region, name):
         raise AwsError("DBClusterAlreadyExistsFault", "DB Cluster already exists")
     version = params.get("EngineVersion") or DEFAULT_VERSION
-    if version not in VERSIONS:
-        found = [one for one in VERSIONS if one.split(".")[0] == version]
+    versions = offered()
+    if version not in versions:
+        found = [one for one in versions if one.split(".")[0] == version]
         if not found:
             raise clash(f"Cannot find version {version} for {ENGINE}")
         version = found[-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 from moto.logs.models import logs_backends
 
-from . import clock, references, settings
+from . import clock, references, settings, switches
 from .errors import AwsError
 from .gateway import Call
 from .rds import CLASSES, ENGINE, arn, check_name, clash, filtered, invalid, parameter_group, subnet_groups, tags_of
@@ -54,7 +54,7 @@ def create(call: Call) -> dict[str, Any]:
     watched = _monitoring(region, params, {"MonitoringInterval": 0})
     measured = insights(region, params, {"PerformanceInsightsEnabled": False})
     subnets = cluster["_subnets"]
-    where = subnets[len(cluster["_members"]) % len(subnets)]
+    where = _with_room(region, subnets, params.get("AvailabilityZone"), len(cluster["_members"]))
     unique = "".join(random.choice(string.ascii_uppercase + string.digits) for _ in range(26))
     doc = {
         "DBInstanceIdentifier": name,
@@ -100,6 +100,18 @@ def create(call: Call) -> dict[str, Any]:
         doc, "DBInstanceStatus", "creating", "db-instance.create", "available", lambda: _export_logs(region, cluster)
     )
     return {"DBInstance": view(region, doc)}
+
+
+def _with_room(region: str, subnets: list[str], zone: str | None, number: int) -> str:
+    """The subnet of the cluster's next instance, in the zone that is asked for if one is."""
+    found = references.subnets(region, subnets, "InvalidSubnet")
+    full = switches.current.full_zones
+    open_ones = [one for one in found if one.availability_zone_id not in full and zone in (None, one.availability_zone)]
+    if not open_ones and full:
+        message = "Cannot create a database instance because there isn't enough capacity for the requested instance class."
+        raise AwsError("InsufficientDBInstanceCapacity", message)
+    usual = subnets[number % len(subnets)]
+    return usual if usual in [one.id for one in open_ones] or not full else open_ones[number % len(open_ones)].id
 
 
 def _zone(region: str, subnet: str) -> str:

@@ -12,6 +12,7 @@ from . import (  # noqa: F401
     cloudwatch,
     cost_explorer,
     cost_reports,
+    credentials,
     dashboards,
     dynamodb,
     ec2_endpoints,

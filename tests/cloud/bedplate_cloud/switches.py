@@ -27,6 +27,12 @@ class Switches:
     interface_lag: float = 0.0
     # Whether a cluster's controllers make a load balancer with its groups and targets, which stay when the cluster goes.
     controllers: bool = False
+    # Whether a call signed more than a quarter of an hour away from the cloud's clock is refused.
+    check_clock: bool = False
+    # Zones, by id, without room for databases, nodes and control planes.
+    full_zones: tuple[str, ...] = ()
+    # Versions of engines that cannot be made any more: `redis:7.0`.
+    withdrawn: tuple[str, ...] = ()
     # The share of calls that fail at random, how they may fail, and how late a late answer is, in real seconds.
     fault_rate: float = 0.0
     fault_kinds: tuple[str, ...] = FAULT_KINDS

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError
 
 from .harness import ACCOUNT, REGION, Cloud, Network, fails, fresh, make_role, row, tags, trust
@@ -210,6 +212,139 @@ def faults_random(_: Cloud) -> None:
         started = time.monotonic()
         cloud.client("ec2").describe_vpcs()
         assert time.monotonic() - started >= 0.3
+
+
+def signed_by(cloud: Cloud, service: str, key: str, secret: str = "any", token: str | None = None) -> Any:
+    """A client with credentials of its own."""
+    keys = {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
+    return boto3.client(
+        service, REGION, endpoint_url=cloud.endpoint, config=Config(retries={"total_max_attempts": 1}), **keys
+    )
+
+
+def reads(client: Any, service: str) -> Any:
+    """A call that changes nothing."""
+    return {
+        "sts": lambda: client.get_caller_identity(),
+        "ec2": lambda: client.describe_vpcs(),
+        "s3": lambda: client.list_buckets(),
+        "eks": lambda: client.list_clusters(),
+        "kms": lambda: client.list_keys(),
+    }[service]()
+
+
+@row("caller-key")
+def caller_key(cloud: Cloud) -> None:
+    iam, name = cloud.client("iam"), fresh("user")
+    iam.create_user(UserName=name)
+    key = iam.create_access_key(UserName=name)["AccessKey"]["AccessKeyId"]
+    reads(signed_by(cloud, "sts", key), "sts")
+    iam.delete_access_key(UserName=name, AccessKeyId=key)
+    for service, code in {
+        "sts": "InvalidClientTokenId",
+        "ec2": "AuthFailure",
+        "s3": "InvalidAccessKeyId",
+        "eks": "UnrecognizedClientException",
+    }.items():
+        fails(code, lambda: reads(signed_by(cloud, service, key), service))
+
+
+@row("caller-token")
+def caller_token(_: Cloud) -> None:
+    with Cloud() as cloud:
+        given = cloud.client("sts").get_session_token(DurationSeconds=900)["Credentials"]
+        names = ("AccessKeyId", "SecretAccessKey", "SessionToken")
+        call = lambda service: reads(signed_by(cloud, service, *(given[one] for one in names)), service)
+        call("sts")
+        cloud.advance(901)
+        for service, code in {
+            "sts": "ExpiredToken",
+            "ec2": "RequestExpired",
+            "s3": "ExpiredToken",
+            "eks": "ExpiredTokenException",
+        }.items():
+            fails(code, lambda: call(service))
+
+
+@row("caller-clock")
+def caller_clock(_: Cloud) -> None:
+    with Cloud() as cloud:
+        call = lambda service: reads(cloud.client(service), service)
+        cloud.advance(1000)
+        call("sts")
+        switched(cloud, check_clock=True)
+        for service, code in {
+            "sts": "SignatureDoesNotMatch",
+            "ec2": "RequestExpired",
+            "s3": "RequestTimeTooSkewed",
+            "eks": "InvalidSignatureException",
+            "kms": "InvalidSignatureException",
+        }.items():
+            fails(code, lambda: call(service))
+        assert "is now earlier than" in fails("SignatureDoesNotMatch", lambda: call("sts"))["Error"]["Message"]
+        cloud.advance(-1400)
+        assert "is still later than" in fails("SignatureDoesNotMatch", lambda: call("sts"))["Error"]["Message"]
+        cloud.advance(400)
+        call("sts"), call("ec2")
+
+
+@row("full-zones")
+def full_zones(_: Cloud) -> None:
+    with Cloud("--full-zones", "use1-az9") as cloud:
+        net, eks, rds = Network(cloud), cloud.client("eks"), cloud.client("rds")
+        zones = {one["ZoneName"]: one["ZoneId"] for one in net.ec2.describe_availability_zones()["AvailabilityZones"]}
+        of = {
+            one["SubnetId"]: zones[one["AvailabilityZone"]]
+            for one in net.ec2.describe_subnets(SubnetIds=net.private)["Subnets"]
+        }
+        assert cloud.control("GET", "settings")["full-zones"] == ["use1-az9"]
+        full, filled = net.private[:1], of[net.private[0]]
+        switched(cloud, full_zones=[filled])
+        role = make_role(cloud, "eks.amazonaws.com", "AmazonEKSClusterPolicy")
+        make = lambda: eks.create_cluster(name="c", roleArn=role, resourcesVpcConfig={"subnetIds": net.private})
+        said = fails("UnsupportedAvailabilityZoneException", make)
+        assert "sufficient capacity" in said["message"], said
+        switched(cloud, full_zones=[])
+        make()
+        cloud.advance()
+        switched(cloud, full_zones=[filled])
+        nodes = make_role(cloud, "ec2.amazonaws.com", "AmazonEKSWorkerNodePolicy")
+        of_group = {"clusterName": "c", "nodegroupName": "ng"}
+        eks.create_nodegroup(**of_group, subnets=full, nodeRole=nodes)
+        cloud.advance()
+        group = eks.describe_nodegroup(**of_group)["nodegroup"]
+        (issue,) = group["health"]["issues"]
+        assert group["status"] == "CREATE_FAILED" and "InsufficientInstanceCapacity" in issue["message"]
+        rds.create_db_subnet_group(DBSubnetGroupName="g", DBSubnetGroupDescription="d", SubnetIds=net.private)
+        rds.create_db_cluster(
+            DBClusterIdentifier="db",
+            Engine="aurora-postgresql",
+            DBSubnetGroupName="g",
+            MasterUsername="master",
+            ManageMasterUserPassword=True,
+        )
+        add = lambda name: rds.create_db_instance(
+            DBInstanceIdentifier=name,
+            DBClusterIdentifier="db",
+            DBInstanceClass="db.r6g.large",
+            Engine="aurora-postgresql",
+        )["DBInstance"]["AvailabilityZone"]
+        assert {zones[add(name)] for name in ("one", "two")} == set(of.values()) - {filled}
+        switched(cloud, full_zones=list(of.values()))
+        fails("InsufficientDBInstanceCapacity", lambda: add("three"))
+
+
+@row("withdrawn-versions")
+def withdrawn_versions(_: Cloud) -> None:
+    with Cloud("--withdrawn", "redis:7.0,aurora-postgresql:16.8") as cloud:
+        cache, rds = cloud.client("elasticache"), cloud.client("rds")
+        named = lambda rows: {one["EngineVersion"] for one in rows}
+        assert "7.0" not in named(cache.describe_cache_engine_versions(Engine="redis")["CacheEngineVersions"])
+        assert "16.8" not in named(rds.describe_db_engine_versions(Engine="aurora-postgresql")["DBEngineVersions"])
+        group = {"ReplicationGroupId": "r", "ReplicationGroupDescription": "d", "Engine": "redis"}
+        fails("InvalidParameterValue", lambda: cache.create_replication_group(**group, EngineVersion="7.0"))
+        cluster = {"DBClusterIdentifier": "db", "Engine": "aurora-postgresql", "EngineVersion": "16.8"}
+        fails("InvalidParameterCombination", lambda: rds.create_db_cluster(**cluster))
 
 
 @row("interface-lag")
