@@ -298,9 +298,9 @@ pub(crate) struct ReportArgs {
 /// `graph`
 #[derive(Debug, Args)]
 pub(crate) struct GraphArgs {
-    /// The format.
-    #[arg(long, value_enum, default_value_t = GraphFormat::Dot)]
-    pub(crate) format: GraphFormat,
+    /// The format [default: dot, or json with --json].
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<GraphFormat>,
     /// Ask AWS too, and mark what was changed outside bedplate.
     #[arg(long)]
     pub(crate) drift: bool,

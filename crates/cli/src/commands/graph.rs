@@ -32,7 +32,9 @@ pub(crate) async fn run(globals: &Globals, args: &GraphArgs, printer: &Printer) 
             None => picture(&Session::open(globals).await?.graph, None, &BTreeSet::new()),
         }
     };
-    match args.format {
+    // Who wants JSON and names no format wants the graph as JSON.
+    let format = args.format.unwrap_or(if printer.json { GraphFormat::Json } else { GraphFormat::Dot });
+    match format {
         GraphFormat::Dot => printer.result(&dot(&picture)),
         GraphFormat::Svg => printer.result(&svg(&picture)),
         GraphFormat::Html => printer.result(&html(&picture)),

@@ -24,11 +24,13 @@ pub(crate) async fn run(globals: &Globals, args: &KubeconfigArgs, printer: &Prin
         (None, false) => printer.document(&cluster.kubeconfig()),
         (Some(path), _) => {
             write(path, &format!("{:#}\n", cluster.kubeconfig()))?;
+            tell(printer, path, &cluster);
             printer.note(&format!("Written; try `kubectl --kubeconfig {} get nodes`.", path.display()));
         }
         (None, true) => {
             let path = users_own()?;
             merge(&path, &cluster)?;
+            tell(printer, &path, &cluster);
             printer.note(&format!(
                 "Context {} is in {} and is the current one; try `kubectl get nodes`.",
                 cluster.name,
@@ -37,6 +39,16 @@ pub(crate) async fn run(globals: &Globals, args: &KubeconfigArgs, printer: &Prin
         }
     }
     Ok(Exit::Done)
+}
+
+/// For scripts: which file was written, and the context that is the current one in it.
+fn tell(printer: &Printer, path: &Path, cluster: &Cluster) {
+    if printer.json {
+        let Cluster { name, endpoint, region, .. } = cluster;
+        printer.document(
+            &json!({"format": 1, "written": path, "context": name, "cluster": name, "endpoint": endpoint, "region": region}),
+        );
+    }
 }
 
 /// The output of that name: a whole kubeconfig as a text; `None` as long as there is no cluster. There is no secret in it.

@@ -4,6 +4,8 @@ mod log;
 mod timeline;
 
 pub(crate) use log::{RunLog, create, newest, read};
+#[cfg(test)]
+pub(crate) use timeline::tests::lines as sample;
 pub(crate) use timeline::{Ending, Span, Timeline};
 
 use bedplate_aws::Called;

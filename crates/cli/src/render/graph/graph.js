@@ -1,41 +1,50 @@
-// Moves and zooms the picture, and shows what a resource needs and what needs it.
-const svg = document.querySelector("main svg"), main = document.querySelector("main"), details = document.getElementById("details");
+// Moves and zooms the picture, finds resources, and shows what one needs and what needs it.
+const id = (name) => document.getElementById(name);
+const main = document.querySelector("main"), svg = main.querySelector("svg"), details = id("details");
 const nodes = [...svg.querySelectorAll(".node")].sort((a, b) => a.dataset.index - b.dataset.index);
-const edges = [...svg.querySelectorAll(".edges path")];
-const full = svg.viewBox.baseVal;
-let view = { x: 0, y: 0, w: full.width, h: full.height };
-const show = () => svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.w} ${view.h}`);
-const reset = () => {
-  // As wide as it takes for the text to be readable; the rest is a drag away.
-  const { width, height } = main.getBoundingClientRect();
-  const scale = Math.max(full.width / width, full.height / height, 1);
-  const readable = Math.min(scale, 1.6);
-  view = { x: 0, y: 0, w: width * readable, h: height * readable };
-  show();
+const edges = [...svg.querySelectorAll(".edges path")], names = [...svg.querySelectorAll(".lane text")];
+const full = { w: svg.viewBox.baseVal.width, h: svg.viewBox.baseVal.height };
+// The upper left corner, and how many units of the picture a pixel is. Above READABLE the letters are too small.
+const READABLE = 1.1, CLOSEST = 0.25;
+let view = { x: 0, y: 0, scale: 1 };
+const size = () => main.getBoundingClientRect();
+const farthest = () => Math.max(full.w / size().width, full.h / size().height, READABLE);
+const within = (value, least, most) => Math.min(Math.max(value, least), Math.max(least, most));
+const show = (x, y, scale) => {
+  const { width, height } = size();
+  scale = within(scale, CLOSEST, farthest());
+  const [w, h] = [width * scale, height * scale];
+  // Nobody gets lost: some of the picture is always in sight.
+  view = { x: within(x, -w / 2, full.w - w / 2), y: within(y, -h / 2, full.h - h / 2), scale };
+  svg.setAttribute("viewBox", `${view.x} ${view.y} ${w} ${h}`);
+  // A layer's name stays in sight, however far to the right one is.
+  for (const name of names) name.setAttribute("x", within(view.x + 16, 16, full.w - 120));
 };
-const point = (event) => {
-  const box = svg.getBoundingClientRect();
-  return { x: view.x + ((event.clientX - box.left) / box.width) * view.w, y: view.y + ((event.clientY - box.top) / box.height) * view.h };
+const zoom = (factor, x, y) => {
+  const scale = within(view.scale * factor, CLOSEST, farthest()), change = view.scale - scale;
+  show(view.x + x * change, view.y + y * change, scale);
 };
+const zoomMiddle = (factor) => zoom(factor, size().width / 2, size().height / 2);
+const reset = () => show(0, 0, Math.min(farthest(), READABLE));
 svg.setAttribute("preserveAspectRatio", "xMinYMin slice");
 main.addEventListener("wheel", (event) => {
   event.preventDefault();
-  const at = point(event), factor = Math.exp(event.deltaY / 500);
-  view = { x: at.x - (at.x - view.x) * factor, y: at.y - (at.y - view.y) * factor, w: view.w * factor, h: view.h * factor };
-  show();
+  const box = size();
+  zoom(Math.exp(event.deltaY / 500), event.clientX - box.left, event.clientY - box.top);
 }, { passive: false });
 let from = null, moved = false;
-main.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, view: { ...view } }; moved = false; });
+main.addEventListener("pointerdown", (event) => { from = { x: event.clientX, y: event.clientY, view }; moved = false; });
 addEventListener("pointermove", (event) => {
   if (!from) return;
-  const box = svg.getBoundingClientRect(), dx = event.clientX - from.x, dy = event.clientY - from.y;
-  if (Math.abs(dx) + Math.abs(dy) < 4) return;
+  const dx = event.clientX - from.x, dy = event.clientY - from.y;
+  if (!moved && Math.abs(dx) + Math.abs(dy) < 4) return;
   moved = true;
   main.classList.add("moving");
-  view = { ...view, x: from.view.x - (dx / box.width) * view.w, y: from.view.y - (dy / box.height) * view.h };
-  show();
+  show(from.view.x - dx * view.scale, from.view.y - dy * view.scale, view.scale);
 });
-addEventListener("pointerup", () => { from = null; main.classList.remove("moving"); });
+const drop = () => { from = null; main.classList.remove("moving"); };
+addEventListener("pointerup", drop);
+addEventListener("pointercancel", drop);
 const reach = (start, a, b, name) => {
   const found = new Set(), queue = [start];
   while (queue.length) {
@@ -50,13 +59,15 @@ const reach = (start, a, b, name) => {
   return found;
 };
 const lines = (index) => nodes[index].querySelector("title").textContent.split("\n");
-const list = (heading, found) => {
+const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+const list = (heading, found, name) => {
   if (!found.size) return;
-  const title = document.createElement("h3"), items = document.createElement("ul");
-  title.textContent = `${heading} (${found.size})`;
+  const title = element("h3", `${heading} (${found.size})`), items = document.createElement("ul");
+  title.className = name;
   for (const index of [...found].sort((a, b) => a - b)) {
-    const item = document.createElement("li");
-    item.textContent = lines(index)[0];
+    const item = document.createElement("li"), button = element("button", lines(index)[0]);
+    button.addEventListener("click", () => { pick(index); center(index); });
+    item.append(button);
     items.append(item);
   }
   details.append(title, items);
@@ -70,28 +81,49 @@ const pick = (index) => {
   for (const it of [index, ...needs, ...needed]) nodes[it].classList.add("on");
   nodes[index].classList.add("chosen");
   const [address, kind, status] = lines(index);
-  details.replaceChildren();
-  const title = document.createElement("h2"), text = document.createElement("p");
-  title.textContent = address;
-  text.textContent = `${kind}: ${status}`;
-  details.append(title, text);
-  list("needs", needs);
-  list("needed by", needed);
+  details.replaceChildren(element("h2", address), element("p", `${kind}: ${status}`));
+  list("needs", needs, "needs");
+  list("needed by", needed, "needed");
+  details.scrollTop = 0;
+};
+const center = (index) => {
+  const [x, y] = nodes[index].getAttribute("transform").match(/[\d.]+/g).map(Number), { width, height } = size();
+  const scale = Math.min(view.scale, READABLE);
+  show(x + 116 - (width * scale) / 2, y - (height * scale) / 2, scale);
 };
 main.addEventListener("click", (event) => {
   if (moved) return;
   const node = event.target.closest(".node");
   pick(node ? +node.dataset.index : null);
 });
-document.getElementById("search").addEventListener("input", (event) => {
-  const text = event.target.value.trim().toLowerCase();
-  const index = text ? nodes.findIndex((_, at) => lines(at)[0].toLowerCase().includes(text)) : -1;
-  pick(index < 0 ? null : index);
-  if (index < 0) return;
-  const [x, y] = nodes[index].getAttribute("transform").match(/[\d.]+/g).map(Number);
-  view = { ...view, x: x - view.w / 2, y: y - view.h / 2 };
-  show();
+let matches = [], match = 0;
+const visit = () => {
+  id("found").textContent = matches.length ? `${match + 1} of ${matches.length}` : "";
+  pick(matches.length ? matches[match] : null);
+  if (matches.length) center(matches[match]);
+};
+const search = id("search");
+search.addEventListener("input", () => {
+  const text = search.value.trim().toLowerCase();
+  matches = text ? nodes.map((_, at) => at).filter((at) => lines(at)[0].toLowerCase().includes(text)) : [];
+  match = 0;
+  visit();
+  if (text && !matches.length) id("found").textContent = "none";
 });
-addEventListener("keydown", (event) => { if (event.key === "Escape") { pick(null); reset(); } });
-addEventListener("resize", reset);
+search.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !matches.length) return;
+  match = (match + (event.shiftKey ? matches.length - 1 : 1)) % matches.length;
+  visit();
+});
+id("closer").addEventListener("click", () => zoomMiddle(0.7));
+id("farther").addEventListener("click", () => zoomMiddle(1 / 0.7));
+id("whole").addEventListener("click", () => show(0, 0, farthest()));
+addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  search.value = "";
+  matches = [];
+  visit();
+  reset();
+});
+addEventListener("resize", () => show(view.x, view.y, view.scale));
 reset();

@@ -8,12 +8,12 @@ use petgraph::{
     graph::DiGraph,
     visit::{EdgeRef, IntoEdgeReferences},
 };
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 /// A resource's box.
-pub(super) const BOX: (f64, f64) = (216.0, 24.0);
+pub(super) const BOX: (f64, f64) = (232.0, 24.0);
 /// From one box to the next.
-const STEP: (f64, f64) = (250.0, 30.0);
+const STEP: (f64, f64) = (264.0, 30.0);
 /// Around a lane, and its heading.
 const MARGIN: f64 = 16.0;
 const HEADING: f64 = 26.0;
@@ -29,6 +29,8 @@ pub(super) struct Layout {
     pub(super) lanes: Vec<(String, f64, f64)>,
     /// From what is depended on to what depends, without those that follow from others.
     pub(super) edges: Vec<(usize, usize)>,
+    /// What takes longest one after the other.
+    pub(super) way: Vec<usize>,
     pub(super) size: (f64, f64),
 }
 
@@ -77,7 +79,27 @@ pub(super) fn layout(picture: &Picture) -> Layout {
         placed.push(((*lane).to_owned(), top, bottom - top + MARGIN / 2.0));
         top = bottom + MARGIN * 1.5;
     }
-    Layout { boxes, lanes: placed, edges, size: (x + MARGIN, top) }
+    let way = longest(picture, &edges);
+    Layout { boxes, lanes: placed, edges, way, size: (x + MARGIN, top) }
+}
+
+/// The way along drawn edges that takes longest, from its beginning.
+fn longest(picture: &Picture, edges: &[(usize, usize)]) -> Vec<usize> {
+    // How long it takes until each is made, and what it waits for last. Nodes come after what they depend on.
+    let mut made: Vec<(Duration, Option<usize>)> = Vec::new();
+    for (index, node) in picture.nodes.iter().enumerate() {
+        let before = edges.iter().filter(|(_, to)| *to == index).map(|(from, _)| *from);
+        let last = before.max_by_key(|&from| (made[from].0, Reverse(from)));
+        made.push((node.expected + last.map_or(Duration::ZERO, |last| made[last].0), last));
+    }
+    let mut next = (0..made.len()).max_by_key(|&index| (made[index].0, Reverse(index)));
+    let mut way = Vec::new();
+    while let Some(index) = next {
+        way.push(index);
+        next = made[index].1;
+    }
+    way.reverse();
+    way
 }
 
 /// The edges that do not follow from others.
@@ -93,4 +115,32 @@ fn reduced(picture: &Picture) -> Vec<(usize, usize)> {
     let (sorted, _): (List<(), u32>, _) = dag_to_toposorted_adjacency_list(&graph, &nodes);
     let (reduction, _) = dag_transitive_reduction_closure(&sorted);
     reduction.edge_references().map(|edge| (edge.source() as usize, edge.target() as usize)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::graph::{Node, Status};
+
+    #[test]
+    fn the_longest_way_is_that_of_the_longest_time_and_follows_drawn_edges() {
+        let node = |address: &str, seconds, depends_on: &[usize]| Node {
+            address: address.to_owned(),
+            kind: "ec2.vpc".to_owned(),
+            expected: Duration::from_secs(seconds),
+            status: Status::Declared,
+            depends_on: depends_on.iter().map(|&index| (index, None)).collect(),
+        };
+        let nodes = vec![
+            node("network/vpc", 1, &[]),
+            node("network/subnet", 1, &[0]),
+            node("cluster/cluster", 540, &[0, 1]),
+            node("cache/redis", 600, &[0]),
+            node("cluster/nodes", 150, &[0, 1, 2]),
+        ];
+        let layout = layout(&Picture { title: "stack".to_owned(), nodes });
+        assert_eq!(layout.way, [0, 1, 2, 4], "longer than the cache alone");
+        assert!(layout.way.windows(2).all(|pair| layout.edges.contains(&(pair[0], pair[1]))), "{layout:?}");
+        assert!(layout.lanes.iter().map(|(name, ..)| &**name).eq(["network", "cluster", "cache"]), "{layout:?}");
+    }
 }

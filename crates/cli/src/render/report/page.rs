@@ -1,18 +1,24 @@
 //! A run as a picture of time: one file, no network.
 
 use super::said;
-use crate::run::{Span, Timeline};
+use crate::{
+    render::{about, count},
+    run::{Span, Timeline},
+};
 use bedplate_platform::LAYERS;
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
+use std::time::Duration;
 
 const STYLE: &str = include_str!("report.css");
-/// The height of a line, and where the bars begin.
-const ROW: f64 = 20.0;
-const LEFT: f64 = 330.0;
-const WIDTH: f64 = 1100.0;
-const HEAD: f64 = 30.0;
 /// Steps of the time axis that people can read, in seconds.
-const STEPS: [f64; 14] = [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0];
+const STEPS: [f64; 15] =
+    [0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0];
+/// More labels than this do not fit beside each other on a small screen.
+const TICKS: f64 = 8.0;
+/// What is named of the way that the run waited for takes at least this part of it.
+const WORTH_NAMING: f64 = 0.01;
+/// Beyond this part of the time its length stands before the bar, because behind it is no room.
+const LATE: f64 = 0.92;
 
 /// The page.
 pub(crate) fn html(timeline: &Timeline) -> String {
@@ -32,18 +38,13 @@ pub(crate) fn html(timeline: &Timeline) -> String {
             body {
                 h1 { (title) }
                 p { (timeline.started) ": " strong.(timeline.ending.word().replace(' ', "-")) { (timeline.ending.word()) } " after " (said(timeline.seconds)) }
-                dl {
+                dl .figures {
                     (figure("done", finished)) (figure("failed", failed)) (figure("not begun", timeline.untouched)) (figure("retries", retries))
                 }
-                @if let Some(time) = super::where_time_went(timeline) { p { (time) } }
-                p .legend {
-                    span .key.critical {} "the run waited for it"
-                    span .key.bar {} "ran beside"
-                    span .key.wait {} "AWS was working"
-                    span .key.retry {} "a call was repeated"
-                    span .key.failed {} "failed"
-                }
+                (failures(timeline))
+                (way(timeline))
                 (chart(timeline))
+                (repeated(timeline))
             }
         }
     };
@@ -51,7 +52,41 @@ pub(crate) fn html(timeline: &Timeline) -> String {
 }
 
 fn figure(name: &str, number: usize) -> Markup {
-    markup! { div { dd { (number) } dt { (name) } } }
+    markup! { div class=[(number == 0).then_some("none")] { dd { (number) } dt { (name) } } }
+}
+
+/// What failed and why, in full.
+fn failures(timeline: &Timeline) -> Markup {
+    let failed = timeline.spans.iter().filter_map(|span| Some((&span.effect.address, span.failure.as_ref()?)));
+    let failed: Vec<_> = failed.collect();
+    markup! {
+        @if !failed.is_empty() {
+            h2 { "What failed" }
+            dl .failures { @for (address, why) in failed { dt { (address) } dd { (why) } } }
+        }
+    }
+}
+
+/// What the run waited for, one after the other, each as long as its part of the time.
+fn way(timeline: &Timeline) -> Markup {
+    let whole = timeline.seconds.max(0.001);
+    let mut way = timeline.critical();
+    way.retain(|span| span.seconds() / whole >= WORTH_NAMING);
+    markup! {
+        @if !way.is_empty() {
+            h2 { "What the run waited for" }
+            ol .way {
+                @for span in way {
+                    li {
+                        span .name { (span.effect.address) }
+                        span .time { (said(span.seconds())) }
+                        span .usual { "usually " (about(Duration::from_secs(span.effect.expected))) }
+                        span .part { span .critical style={ "margin-left:" (percent(span.from / whole)) ";width:" (percent(span.seconds() / whole)) } {} }
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn chart(timeline: &Timeline) -> Markup {
@@ -59,68 +94,96 @@ fn chart(timeline: &Timeline) -> Markup {
     let mut layers: Vec<String> = timeline.spans.iter().map(layer).collect();
     layers.sort_by_key(|name| (LAYERS.iter().position(|known| known == name).unwrap_or(LAYERS.len()), name.clone()));
     layers.dedup();
-    let mut rows: Vec<Row<'_>> = Vec::new();
-    for name in &layers {
-        rows.push(Row::Heading(name));
-        let mut spans: Vec<&Span> = timeline.spans.iter().filter(|span| layer(span) == *name).collect();
-        spans.sort_by(|a, b| a.from.total_cmp(&b.from));
-        rows.extend(spans.into_iter().map(Row::Span));
-    }
     let whole = timeline.seconds.max(0.001);
-    let x = |at: f64| LEFT + WIDTH * (at / whole);
-    let step = STEPS.into_iter().find(|step| whole / step <= 12.0).unwrap_or(7200.0);
-    let ticks = (0..=((whole / step) as usize)).map(|tick| tick as f64 * step);
-    let height = HEAD + ROW * rows.len() as f64 + 10.0;
+    let last = STEPS[STEPS.len() - 1];
+    let step = STEPS.into_iter().find(|step| whole / step <= TICKS).unwrap_or(last);
+    let ticks: Vec<f64> = (0..=((whole / step) as usize)).map(|tick| tick as f64 * step).collect();
     markup! {
-        svg xmlns="http://www.w3.org/2000/svg" viewBox={ "0 0 " (LEFT + WIDTH + 60.0) " " (height) } role="img" aria-label="when each resource was worked on" {
-            @for at in ticks {
-                line .grid x1=(x(at)) x2=(x(at)) y1=(HEAD - 8.0) y2=(height) {}
-                text .tick x=(x(at)) y=(HEAD - 12.0) text-anchor="middle" { (axis(at)) }
+        h2 { "When each resource was worked on" }
+        p .legend {
+            span { i .bar.critical {} "the run waited for it" }
+            span { i .bar {} "ran beside" }
+            span { i .bar.wait {} "AWS was working" }
+            span { i .retry {} "a call was repeated" }
+            span { i .bar.failed {} "failed" }
+            span { i .bar.open {} "not finished" }
+        }
+        div .chart {
+            div .row.axis {
+                span {}
+                span .track { @for at in &ticks { span .tick style={ "left:" (percent(at / whole)) } { (axis(*at)) } } }
             }
-            @for (number, row) in rows.iter().enumerate() {
-                @let y = HEAD + ROW * number as f64;
-                @match row {
-                    Row::Heading(name) => text .layer x="0" y=(y + 14.0) { (name) },
-                    Row::Span(span) => (bar(span, y, &x)),
+            div .grid aria-hidden="true" {
+                span {}
+                span .track { @for at in &ticks { i style={ "left:" (percent(at / whole)) } {} } }
+            }
+            @for name in &layers {
+                h3 { (name) }
+                @let mut spans = timeline.spans.iter().filter(|span| layer(span) == *name).collect::<Vec<_>>();
+                @let () = spans.sort_by(|a, b| a.from.total_cmp(&b.from));
+                @for span in spans { (row(span, whole)) }
+            }
+        }
+    }
+}
+
+fn row(span: &Span, whole: f64) -> Markup {
+    let Span { effect, from, to, finished, failure, waits, retries, critical } = span;
+    let name = effect.address.split_once('/').map_or(&*effect.address, |(_, rest)| rest);
+    let class = match (failure, *critical, *finished) {
+        (Some(_), ..) => "failed",
+        (_, _, false) => "open",
+        (_, true, _) => "critical",
+        _ => "plain",
+    };
+    let mut title = format!("{}\n{} {}, {}", effect.address, effect.action, effect.kind, said(to - from));
+    for (at, word) in waits {
+        title.push_str(&format!("\n{} {word}", said(*at)));
+    }
+    for (at, why) in retries {
+        title.push_str(&format!("\n{} again: {why}", said(*at)));
+    }
+    title.extend(failure.iter().flat_map(|failure| ["\n", failure]));
+    let at = |from: f64, to: f64| format!("left:{};width:{}", percent(from / whole), percent((to - from) / whole));
+    let (late, beside) = match to / whole > LATE {
+        true => (true, format!("right:{}", percent(1.0 - from / whole))),
+        false => (false, format!("left:{}", percent(to / whole))),
+    };
+    markup! {
+        div .row data-address=(effect.address) title=(title) {
+            span .name { (name) }
+            span .track {
+                i .bar.(class) style=(at(*from, *to)) {}
+                @if let Some((since, _)) = waits.first() { i .wait style=(at(*since, *to)) {} }
+                @for (when, _) in retries { i .retry style={ "left:" (percent(when / whole)) } {} }
+                span .time.late[late] style=(beside) { (said(to - from)) }
+            }
+        }
+    }
+}
+
+/// Which calls were repeated, when and why.
+fn repeated(timeline: &Timeline) -> Markup {
+    let mut all: Vec<(f64, &str, &str)> = Vec::new();
+    for Span { effect, retries, .. } in &timeline.spans {
+        all.extend(retries.iter().map(|(at, why)| (*at, &*effect.address, &**why)));
+    }
+    all.sort_by(|a, b| a.0.total_cmp(&b.0));
+    markup! {
+        @if !all.is_empty() {
+            details {
+                summary { (count(all.len(), "repeated call")) }
+                table {
+                    @for (at, address, why) in all { tr { td .time { (said(at)) } td { (address) } td { (why) } } }
                 }
             }
         }
     }
 }
 
-enum Row<'a> {
-    Heading(&'a str),
-    Span(&'a Span),
-}
-
-fn bar(span: &Span, y: f64, x: &dyn Fn(f64) -> f64) -> Markup {
-    let Span { effect, from, to, finished, failure, waits, retries, critical } = span;
-    let name = effect.address.split_once('/').map_or(&*effect.address, |(_, rest)| rest);
-    let class = match (failure, *critical, *finished) {
-        (Some(_), ..) => "failed",
-        (_, true, _) => "critical",
-        (_, _, true) => "bar",
-        _ => "open",
-    };
-    let width = |from: f64, to: f64| (x(to) - x(from)).max(1.5);
-    markup! {
-        g {
-            title {
-                (effect.address) "\n" (effect.action) " " (effect.kind) ", " (said(to - from)) "\n"
-                @for (at, word) in waits { (said(*at)) " " (word) "\n" }
-                @for (at, why) in retries { (said(*at)) " again: " (why) "\n" }
-                @if let Some(failure) = failure { (failure) }
-            }
-            rect .row x="0" y=(y) width=(LEFT + WIDTH + 60.0) height=(ROW) {}
-            text x="12" y=(y + 14.0) { (name) }
-            rect .(class) x=(x(*from)) y=(y + 4.0) width=(width(*from, *to)) height=(ROW - 8.0) rx="2" {}
-            @if let Some((since, _)) = waits.first() {
-                rect .wait x=(x(*since)) y=(y + ROW - 7.0) width=(width(*since, *to)) height="3" {}
-            }
-            @for (at, _) in retries { circle .retry cx=(x(*at)) cy=(y + ROW / 2.0) r="3" {} }
-            text .tick x=(x(*to) + 5.0) y=(y + 14.0) { (said(to - from)) }
-        }
-    }
+/// A part of a whole as CSS has it, short.
+fn percent(part: f64) -> String {
+    format!("{:.2}%", part.clamp(0.0, 1.0) * 100.0)
 }
 
 /// A time on the axis: `0`, `30 s`, `12:30`.
@@ -129,5 +192,27 @@ fn axis(at: f64) -> String {
         0.0 => "0".to_owned(),
         at if at < 60.0 => format!("{at} s"),
         at => format!("{}:{:02}", at as u64 / 60, at as u64 % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::sample;
+
+    #[test]
+    fn the_page_shows_the_critical_way_waits_retries_and_failures() {
+        let page = html(&Timeline::new(&sample()).unwrap());
+        for part in ["class=\"bar critical\"", "class=\"wait\"", "class=\"retry\"", "class=\"bar failed\""] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
+        let way = page.split("<ol class=\"way\">").nth(1).and_then(|rest| rest.split("</ol>").next()).unwrap();
+        assert!(way.contains("cluster/cluster") && way.contains("usually 9 min"), "{way}");
+        assert!(!way.contains("sessions/table"), "the run did not wait for it: {way}");
+        assert!(page.contains("<dt>cluster/node-group</dt><dd>no room</dd>"), "{page}");
+        assert!(page.contains("eks:DescribeCluster: ThrottlingException"), "{page}");
+        for address in ["network/vpc", "cluster/cluster", "sessions/table", "cluster/node-group"] {
+            assert_eq!(page.matches(&format!("data-address=\"{address}\"")).count(), 1, "{address}");
+        }
     }
 }
