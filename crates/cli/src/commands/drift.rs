@@ -39,7 +39,7 @@ pub(super) fn drifted(change: &Change) -> bool {
 
 fn show(printer: &Printer, plan: &Plan, session: &Session) {
     if printer.json {
-        printer.document(&plan_json(plan, &session.aws.ledger));
+        printer.document(&plan_json(plan, &session.kinds, &session.aws.ledger));
     } else if plan.is_empty() {
         let what = if plan.unseen.is_empty() { "everything" } else { "everything that could be looked at" };
         printer.result(&format!("No drift: {what} is as it was last applied."));

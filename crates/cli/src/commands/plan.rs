@@ -56,7 +56,7 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
         session.plan(&session.graph, &options).await?
     };
     if printer.json {
-        printer.document(&plan_json(&plan, &session.aws.ledger));
+        printer.document(&plan_json(&plan, &session.kinds, &session.aws.ledger));
     } else {
         show_plan(printer, &plan, &session.kinds);
         show_ledger(printer, &session.aws.ledger);

@@ -103,7 +103,7 @@ fn not_an_id(error: ImportError, wanted: &BTreeMap<Address, Id>) -> anyhow::Erro
 /// What the next apply would change in what is taken over.
 fn show_next(next: &Plan, session: &Session, printer: &Printer) {
     if printer.json {
-        let changes = plan_json(next, &session.aws.ledger)["changes"].take();
+        let changes = plan_json(next, &session.kinds, &session.aws.ledger)["changes"].take();
         printer.event(&json!({"event": "next_apply", "changes": changes}));
     } else if next.is_empty() {
         printer.note("It is as the configuration says: the next apply changes nothing in it.");

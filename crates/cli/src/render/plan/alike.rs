@@ -1,14 +1,13 @@
 //! Updates of tags that say the same of many resources: one entry for all of them.
 
-use super::{Layout, name, value};
-use crate::render::{count, hanging};
+use super::{Layout, head, name, value, wrapped};
+use crate::render::count;
 use bedplate_plan::Change;
 use owo_colors::OwoColorize;
 use std::fmt::Write;
 
 /// From how many on they are one entry.
 const MANY: usize = 3;
-const INDENT: usize = 6;
 
 /// The entries of a layer, in the order of their first names: each of one change, or of many that say the same.
 pub(super) fn entries(mut changes: Vec<&Change>) -> Vec<Vec<&Change>> {
@@ -39,13 +38,16 @@ pub(super) fn title(entry: &[&Change]) -> String {
 /// Writes what changes, and of which resources.
 pub(super) fn show(text: &mut String, entry: &[&Change], layout: Layout) {
     let title = title(entry);
-    let pad = " ".repeat(layout.column - title.chars().count());
     let notes = format!("tags · update: {} (-v shows each)", entry[0].reason);
-    let notes = hanging(&notes, layout.column + "  ~   ".len(), layout.width);
-    _ = writeln!(text, "  {} {}{pad}  {}", "~".yellow(), title.bold(), notes.dimmed());
+    head(text, &"~".yellow().to_string(), &title, &notes, layout);
     for field in &entry[0].fields {
         value::field(text, field, layout.width, false);
     }
     let names: Vec<&str> = entry.iter().map(|change| name(change)).collect();
-    _ = writeln!(text, "      {} {}", "of".dimmed(), hanging(&names.join(", "), INDENT + "of ".len(), layout.width));
+    _ = writeln!(
+        text,
+        "      {} {}",
+        "of".dimmed(),
+        wrapped(&names.join(", "), value::INDENT + "of ".len(), layout.width)
+    );
 }

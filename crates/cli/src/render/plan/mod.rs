@@ -3,20 +3,24 @@
 mod alike;
 mod json;
 mod value;
+mod way;
 
 pub(crate) use json::plan_json;
 
 use super::{Printer, about, count, hanging, width};
 use crate::advice::call_advice;
 use bedplate_engine::Kinds;
-use bedplate_plan::{Action, Change, Op, Plan, Schedule, Schemas, Summary, expected, schedule};
+use bedplate_plan::{Action, Change, Plan, Schedule, Schemas, Summary, expected, schedule};
 use bedplate_platform::LAYERS;
 use owo_colors::OwoColorize;
-use petgraph::{Direction, graph::NodeIndex, visit::EdgeRef};
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use way::{longest, missing_meanwhile};
 
 /// A part of the longest way that is shorter than this is not worth naming.
 const WORTH_NAMING: Duration = Duration::from_secs(60);
+
+/// What is said of a resource stands beside its name, unless that is longer.
+const LONGEST: usize = 40;
 
 /// Shows a plan on stdout, by layer.
 pub(crate) fn show_plan<C>(printer: &Printer, plan: &Plan, kinds: &Kinds<C>) {
@@ -65,6 +69,7 @@ fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
     }
     for ((_, layer), mut changes) in layers {
         let counts = counts(&Summary::of(changes.iter().copied()));
+        let counts = hanging(&counts, layer.chars().count() + 2, width);
         _ = writeln!(text, "\n{}  {}", layer.bold(), counts.dimmed());
         let entries = if all {
             changes.sort_by_key(|change| &change.address);
@@ -76,7 +81,9 @@ fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
             [change] => name(change).chars().count(),
             _ => alike::title(entry).chars().count(),
         });
-        let layout = Layout { column: heads.max().unwrap_or_default(), width, all };
+        // What is longer than most would leave no room for what is said of the others.
+        let column = heads.filter(|head| *head <= LONGEST.min(width / 2)).max().unwrap_or_default();
+        let layout = Layout { column, width, all };
         for entry in &entries {
             match entry[..] {
                 [change] => show_change(&mut text, change, schemas, &schedule, layout),
@@ -93,7 +100,7 @@ fn text(plan: &Plan, schemas: &dyn Schemas, width: usize, all: bool) -> String {
 /// How a change is laid out.
 #[derive(Clone, Copy)]
 struct Layout {
-    /// The longest name of the layer.
+    /// The longest name of the layer that leaves room for what is said of it.
     column: usize,
     /// What fits in a line.
     width: usize,
@@ -130,7 +137,6 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
         Action::Forget => "x".dimmed().to_string(),
     };
     let name = name(change);
-    let pad = " ".repeat(layout.column - name.chars().count());
     let own = expected(change, schemas);
     let mut notes = vec![change.kind.clone()];
     if change.make.is_some() && own >= WORTH_NAMING && change.action != Action::Update {
@@ -140,49 +146,61 @@ fn show_change(text: &mut String, change: &Change, schemas: &dyn Schemas, schedu
     if !matches!(change.action, Action::Create) || change.reason != bedplate_plan::DOES_NOT_EXIST {
         notes.push(format!("{}: {}", action_word(change.action), change.reason));
     }
-    let notes = hanging(&notes.join(" · "), layout.column + "  +   ".len(), layout.width);
-    _ = writeln!(text, "  {symbol} {}{pad}  {}", name.bold(), notes.dimmed());
+    head(text, &symbol, name, &notes.join(" · "), layout);
     if change.action != Action::Create || layout.all {
         for field in &change.fields {
             value::field(text, field, layout.width, change.action == Action::Create);
         }
     }
+    let below = |text: &mut String, word: &str, what: &str| {
+        let what = wrapped(what, value::INDENT + word.len() + 1, layout.width);
+        _ = writeln!(text, "{}{} {}", " ".repeat(value::INDENT), word.dimmed(), what.dimmed());
+    };
     for (removal, id) in change.removals.iter().filter_map(|removal| Some((removal, removal.id.as_ref()?))) {
         let with = removal.goes_with.as_ref().map(|container| format!(" with {container}")).unwrap_or_default();
-        _ = writeln!(text, "      {} {}{}", "removes".dimmed(), id.dimmed(), with.dimmed());
+        below(text, "removes", &format!("{id}{with}"));
         for leftover in &removal.sweeps {
-            _ = writeln!(text, "      {} {}", "sweeps".dimmed(), leftover.dimmed());
+            below(text, "sweeps", &leftover.to_string());
         }
     }
-    let gone_first = change.make.is_some() && change.removals.iter().any(|it| it.first && it.id.is_some());
-    if gone_first || schedule.outages.contains(&change.address) {
-        _ = writeln!(text, "      {} missing for a while: the old one goes first", "!".yellow().bold());
+    if missing_meanwhile(change, schedule) {
+        let what = wrapped("missing for a while: the old one goes first", value::INDENT + 2, layout.width);
+        _ = writeln!(text, "{}{} {what}", " ".repeat(value::INDENT), "!".yellow().bold());
     }
+}
+
+/// The first line of a change: its symbol, its name, and beside it, or below where that is long, what is said of it.
+fn head(text: &mut String, symbol: &str, name: &str, notes: &str, layout: Layout) {
+    let name_wide = name.chars().count();
+    if name_wide <= layout.column {
+        let pad = " ".repeat(layout.column - name_wide);
+        let notes = wrapped(notes, layout.column + "  +   ".len(), layout.width);
+        _ = writeln!(text, "  {symbol} {}{pad}  {}", name.bold(), notes.dimmed());
+    } else {
+        let notes = wrapped(notes, value::INDENT, layout.width);
+        let name = value::cut(name, layout.width.saturating_sub("  + ".len()));
+        _ = writeln!(text, "  {symbol} {}\n{}{}", name.bold(), " ".repeat(value::INDENT), notes.dimmed());
+    }
+}
+
+/// A text whose lines begin in the same column, and none is wider than it may be, even where a word is.
+fn wrapped(text: &str, column: usize, width: usize) -> String {
+    let options = textwrap::Options::new(width.saturating_sub(column).max(24))
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).join(&format!("\n{}", " ".repeat(column)))
 }
 
 /// How long it will take, and what the longest way leads over.
 fn expectation(plan: &Plan, schemas: &dyn Schemas, schedule: &Schedule) -> String {
-    let longest = |nodes: &mut dyn Iterator<Item = NodeIndex>| {
-        nodes.max_by_key(|node| (schedule.remaining[node.index()], std::cmp::Reverse(*node)))
-    };
-    let mut next = longest(&mut schedule.graph.externals(Direction::Incoming));
-    let whole = next.map_or(Duration::ZERO, |node| schedule.remaining[node.index()]);
-    if whole < WORTH_NAMING {
+    let way = longest(plan, schemas, schedule);
+    if way.whole < WORTH_NAMING {
         return "Expected to take under a minute.".to_owned();
     }
-    let mut way = Vec::new();
-    while let Some(node) = next {
-        let (Op::Make(change) | Op::Remove(change, _)) = schedule.graph[node];
-        let change = &plan.changes[change];
-        let own = expected(change, schemas);
-        if own >= WORTH_NAMING {
-            way.push(format!("{} ({})", change.address, about(own)));
-        }
-        let mut after = schedule.graph.edges_directed(node, Direction::Outgoing).map(|edge| edge.target());
-        next = longest(&mut after);
-    }
-    let way = if way.len() > 1 { format!(": {}", way.join(", then ")) } else { String::new() };
-    format!("Expected to take about {}{}.", about(whole), way.dimmed())
+    let steps = way.steps.iter().filter(|(_, own)| *own >= WORTH_NAMING);
+    let steps: Vec<String> = steps.map(|(change, own)| format!("{} ({})", change.address, about(*own))).collect();
+    let steps = if steps.len() > 1 { format!(": {}", steps.join(", then ")) } else { String::new() };
+    format!("Expected to take about {}{}.", about(way.whole), steps.dimmed())
 }
 
 pub(crate) fn action_word(action: Action) -> &'static str {

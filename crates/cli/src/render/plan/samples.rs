@@ -15,7 +15,11 @@ fn change(address: &str, kind: &str, action: Action, reason: &str, fields: Value
         Action::Create => (make(None, json!(["network/vpc"])), json!([])),
         Action::Update | Action::Adopt => (make(Some("id-1"), json!([])), json!([])),
         Action::Replace => (make(None, json!([])), removal("old-1", true)),
-        Action::Delete | Action::Forget => (Value::Null, removal("old-2", false)),
+        Action::Delete => (Value::Null, removal("old-2", false)),
+        Action::Forget => (
+            Value::Null,
+            json!([{"generation": 0, "id": null, "depends_on": [], "unprotect": false, "discard": false, "first": false}]),
+        ),
     };
     serde_json::from_value(json!({
         "address": address, "kind": kind, "action": action, "reason": reason, "fields": fields, "make": make,
@@ -70,6 +74,16 @@ pub(crate) fn plan() -> Plan {
     let statement =
         |actions: Value| json!({"Effect": "Allow", "Action": actions, "Resource": "arn:aws:s3:::fintech/*"});
     let policy = |actions: Value| json!({"Version": "2012-10-17", "Statement": [statement(actions)]}).to_string();
+    let subject = |account: &str| {
+        format!(
+            "system:serviceaccount:fintech-prod:fintechglobal-{account}-service-account-of-the-application-in-production"
+        )
+    };
+    let trust = |account: &str| {
+        let condition =
+            json!({"StringEquals": {"oidc.eks.us-east-1.amazonaws.com/id/0A1B2C3D4E5F:sub": subject(account)}});
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Condition": condition}]}).to_string()
+    };
     let changes = vec![
         change("costs/topic", "sns.topic", Action::Create, bedplate_plan::DOES_NOT_EXIST, json!([])),
         change(
@@ -109,6 +123,27 @@ pub(crate) fn plan() -> Plan {
                 false,
                 false
             ),]),
+        ),
+        change(
+            "security/key",
+            "kms.key",
+            Action::Adopt,
+            "exists and is this stack's, but the state does not know it",
+            json!([field("description", json!("fintechglobal"), json!("fintechglobal data"), false, true)]),
+        ),
+        change(
+            "security/role/app",
+            "iam.role",
+            Action::Update,
+            "the configuration changed",
+            json!([field("assume_role_policy", json!(trust("app")), json!(trust("application")), false, false)]),
+        ),
+        change(
+            "security/service-linked-role/dynamodb.application-autoscaling",
+            "iam.service_linked_role",
+            Action::Forget,
+            "belongs to the account and stays",
+            json!([]),
         ),
         change("gone/thing", "ec2.elastic_ip", Action::Delete, "is not in the configuration", json!([])),
     ];

@@ -43,18 +43,48 @@ fn a_plan_at_80_columns() {
 }
 
 #[test]
+fn a_plan_at_160_columns() {
+    insta::assert_snapshot!(plain(160, false));
+}
+
+#[test]
 fn a_plan_at_160_columns_with_all_settings() {
     insta::assert_snapshot!(plain(160, true));
 }
 
 #[test]
-fn no_field_is_wider_than_the_terminal() {
-    for line in plain(60, true).lines().filter(|line| line.starts_with("      ")) {
-        assert!(
-            line.chars().count() <= 60 || line.contains("forces replacement") || line.contains("outside"),
-            "{line}"
-        );
+fn a_plan_in_colour() {
+    // The escapes as something that can be read.
+    let text = text(&plan(), &Kinds::new(KINDS), 80, false).replace('\u{1b}', "␛");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for width in [50, 60, 80, 120, 160] {
+        for (plan, all) in [(plan(), false), (plan(), true), (retagged(), false), (retagged(), true)] {
+            for line in without_colour(&plan, width, all).lines() {
+                assert!(line.chars().count() <= width, "{width}: {line}");
+            }
+        }
     }
+}
+
+#[test]
+fn scripts_are_told_what_people_are() {
+    let document = plan_json(&plan(), &Kinds::new(KINDS), &bedplate_aws::Ledger::default());
+    assert_eq!(document["critical_path"], serde_json::json!(["network/vpc", "cluster/cluster", "cluster/node-group"]));
+    assert_eq!(document["expected_seconds"], 691);
+    let of = |address: &str| {
+        let changes = document["changes"].as_array().unwrap();
+        changes.iter().find(|change| change["address"] == address).unwrap().clone()
+    };
+    let subnet = of("network/subnet/app-a");
+    assert_eq!((&subnet["missing_meanwhile"], &subnet["expected_seconds"]), (&true.into(), &1.into()), "{subnet:#}");
+    assert_eq!(subnet["removes"], serde_json::json!([{"id": "old-1", "with": null}]));
+    assert_eq!(of("network/vpc")["missing_meanwhile"], false);
+    let forgotten = of("security/service-linked-role/dynamodb.application-autoscaling");
+    assert_eq!((&forgotten["action"], &forgotten["removes"]), (&"forget".into(), &serde_json::json!([])));
 }
 
 #[test]

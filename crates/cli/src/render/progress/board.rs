@@ -1,7 +1,7 @@
 //! The live picture of a run: layers, what AWS is working on, what waits for it, and how long it may still take. Pure: it
 //! is told the time and the size, and gives lines.
 
-use crate::render::{about, plan::action_word};
+use crate::render::about;
 use bedplate_engine::{Event, described};
 use bedplate_model::Address;
 use bedplate_plan::{Action, Plan, Schemas, expected, schedule};
@@ -243,7 +243,8 @@ fn verb(action: Action) -> &'static str {
         Action::Create => "creating",
         Action::Update | Action::Replace => "updating",
         Action::Delete => "deleting",
-        Action::Adopt | Action::Forget => action_word(action),
+        Action::Adopt => "adopting",
+        Action::Forget => "forgetting",
     }
 }
 
