@@ -49,7 +49,7 @@ def check(target: Target, environ: dict[str, Any]) -> None:
     if found is None:
         return
     token = environ.get("HTTP_X_AMZ_SECURITY_TOKEN", "")
-    if _ends.get(token, clock.now()) < clock.now():
+    if token in _ends and _ends[token] < clock.now():
         raise _expired(target)
     if _LONG_TERM.fullmatch(found[1]) and not token and not _active(found[1]):
         raise _unknown(target)
