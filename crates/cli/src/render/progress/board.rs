@@ -79,6 +79,11 @@ impl Board {
         format!("[{}/{}]", self.done(), self.effects.len())
     }
 
+    /// How long that usually takes.
+    pub(super) fn expected(&self, address: &Address, action: Action) -> Duration {
+        self.effects.iter().find(|effect| effect.is(address, action)).map_or(Duration::ZERO, |effect| effect.expected)
+    }
+
     fn done(&self) -> usize {
         self.count(|effect| effect.progress == Stage::Done)
     }
@@ -109,7 +114,7 @@ impl Board {
                 );
             }
             Event::Waiting { address, state, .. } => {
-                self.mention(address, state);
+                self.mention(address, &state.to_lowercase());
             }
             Event::Retrying { address, error } => self.mention(address, &format!("trying again: {}", error.code)),
             Event::Held { .. } | Event::Swept { .. } => {}
@@ -156,7 +161,13 @@ impl Board {
         // Where there is no room, first goes what is complete or has not begun, then the shortest waits.
         let lines: usize = wanted.iter().map(|(_, running)| 1 + running.len()).sum();
         let quiet = lines > room;
-        let shown: Vec<_> = wanted.into_iter().filter(|(_, running)| !quiet || !running.is_empty()).collect();
+        let mut shown: Vec<_> = wanted.into_iter().filter(|(_, running)| !quiet || !running.is_empty()).collect();
+        if quiet {
+            // A layer and what takes longest in it are two lines.
+            shown.sort_by_key(|(_, running)| std::cmp::Reverse(self.effects[running[0]].remaining));
+            shown.truncate((room / 2).max(1));
+            shown.sort_by_key(|(layer, _)| *layer);
+        }
         let per_layer = room.checked_div(shown.len()).unwrap_or_default().saturating_sub(1).max(1);
         let column = self.layers.iter().map(|layer| layer.chars().count()).max().unwrap_or_default();
         let mut lines = Vec::new();
@@ -189,21 +200,28 @@ impl Board {
         let filled = BAR * done / all.max(1);
         let bar = format!("{}{}", "━".repeat(filled).green(), "─".repeat(BAR - filled).dimmed());
         let pad = " ".repeat(column - layer.chars().count());
+        let skipped = self.count(|effect| effect.address.layer() == layer && effect.progress == Stage::Skipped);
         let failed = if failed > 0 { format!("  {}", format!("{failed} failed").red()) } else { String::new() };
-        format!("{}{pad}  {bar}  {done} of {all}{failed}", layer.bold())
+        let skipped =
+            if skipped > 0 { format!("  {}", format!("{skipped} not tried").yellow()) } else { String::new() };
+        format!("{}{pad}  {bar}  {done} of {all}{failed}{skipped}", layer.bold())
     }
 
     fn line(&self, effect: &Effect, now: Duration, width: usize) -> String {
         let Some((since, word)) = effect.running() else { return String::new() };
         let name = effect.address.as_str().split_once('/').map_or(effect.address.as_str(), |(_, rest)| rest);
-        let word = word.map_or_else(|| verb(effect.action).to_owned(), str::to_lowercase);
+        let word = word.unwrap_or(verb(effect.action));
         let elapsed = now.saturating_sub(since);
         let usual = if elapsed.as_secs() <= effect.expected.as_secs() { "of about" } else { "instead of" };
         let mut text = format!("  {name}: {word}, {} {usual} {}", about(elapsed), about(effect.expected));
         let waiting: Vec<&Effect> =
             effect.next.iter().map(|&next| &self.effects[next]).filter(|it| it.progress == Stage::Waiting).collect();
         if !waiting.is_empty() {
-            let names: Vec<&str> = waiting.iter().take(NAMED).map(|it| it.address.as_str()).collect();
+            let names: Vec<&str> = waiting
+                .iter()
+                .take(NAMED)
+                .map(|it| if it.address == effect.address { "the new one" } else { it.address.as_str() })
+                .collect();
             let more = waiting.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             text.push_str(&format!("; then {}{more}", names.join(", ")));
@@ -221,7 +239,12 @@ impl Board {
             Some(Duration::ZERO) => " · should be done by now".to_owned(),
             Some(left) => format!(" · about {} left", about(left.max(Duration::from_secs(1)))),
         };
-        format!("{} of {} done · {running} running · {}{left}", self.done().bold(), self.effects.len(), about(now),)
+        let failed = match self.count(|effect| effect.progress == Stage::Failed) {
+            0 => String::new(),
+            failed => format!(" · {}", format!("{failed} failed").red()),
+        };
+        let (done, all) = (self.done(), self.effects.len());
+        format!("{} of {all} done{failed} · {running} running · {}{left}", done.bold(), about(now))
     }
 }
 
@@ -250,6 +273,7 @@ fn verb(action: Action) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use super::super::samples::Run;
     use super::*;
     use crate::render::plan::samples;
     use bedplate_aws::KINDS;
@@ -287,6 +311,16 @@ mod tests {
         let small = plain(&board, 4 * MINUTE, 60, 8);
         assert!(small.lines().count() <= 8 && small.lines().all(|line| line.chars().count() <= 60), "{small}");
         insta::assert_snapshot!(format!("{wide}\n\n{small}"));
+    }
+
+    #[test]
+    fn a_run_with_a_failure_a_retry_and_waits_at_80_columns() {
+        insta::assert_snapshot!(plain(&Run::new(true, false).to_the_middle().board, 4 * MINUTE, 80, 40));
+    }
+
+    #[test]
+    fn a_run_with_a_failure_a_retry_and_waits_at_160_columns() {
+        insta::assert_snapshot!(plain(&Run::new(true, false).to_the_middle().board, 4 * MINUTE, 160, 40));
     }
 
     #[test]

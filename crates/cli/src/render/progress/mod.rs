@@ -1,27 +1,25 @@
 //! What happens during a run: a live picture on a terminal, a line per event in a log, JSON lines for scripts.
 
 mod board;
+mod lines;
+#[cfg(test)]
+mod samples;
 
-use super::{Printer, plan::action_word, spoken};
+use super::{Printer, plan::action_word};
 use bedplate_engine::{Event, Sink};
-use bedplate_model::{Address, Json};
-use bedplate_plan::{Action, Plan, Schemas};
+use bedplate_model::Json;
+use bedplate_plan::{Plan, Schemas};
 use board::Board;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
-use owo_colors::OwoColorize;
+use lines::Lines;
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
     fmt::Write,
     io::IsTerminal,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// In a log the same wait is mentioned again only after this time.
-const REMIND: Duration = Duration::from_secs(30);
-/// How often a call is repeated without a word: most obstacles are gone within seconds.
-const PATIENCE: u32 = 5;
 /// How often the live picture is drawn again.
 const FRAME: Duration = Duration::from_millis(200);
 
@@ -31,10 +29,7 @@ pub(crate) struct Progress {
     printer: Printer,
     started: Instant,
     board: Arc<Mutex<Board>>,
-    /// Last mention of each wait.
-    waits: Mutex<BTreeMap<Address, (String, Duration)>>,
-    /// How often calls of each were repeated.
-    repeats: Mutex<BTreeMap<Address, u32>>,
+    lines: Mutex<Lines>,
     live: Option<ProgressBar>,
 }
 
@@ -44,7 +39,8 @@ impl Progress {
         let board = Arc::new(Mutex::new(Board::new(plan, schemas)));
         let live = !printer.json && !printer.quiet && std::io::stderr().is_terminal();
         let live = live.then(|| picture(Arc::clone(&board)));
-        Self { printer, started: Instant::now(), board, waits: Mutex::default(), repeats: Mutex::default(), live }
+        let lines = Lines::new(live.is_some(), printer.verbose);
+        Self { printer, started: Instant::now(), board, lines: Mutex::new(lines), live }
     }
 
     /// Says something without tearing the picture.
@@ -65,60 +61,18 @@ impl Progress {
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn line(&self, address: &Address, text: &str) {
-        self.say(&format!("  {address:<40} {text}"));
-    }
-
-    fn show(&self, event: &Event<'_>) {
-        match event {
-            // The picture shows it.
-            Event::Waiting { .. } if self.live.is_some() => {}
-            Event::Waiting { address, state, elapsed, expected } => {
-                let mut waits = self.waits.lock().unwrap_or_else(PoisonError::into_inner);
-                let last = waits.get(*address);
-                if last.is_none_or(|(word, at)| word != state || elapsed.saturating_sub(*at) >= REMIND) {
-                    waits.insert((*address).clone(), ((*state).to_owned(), *elapsed));
-                    let usual =
-                        format!("{}, {} of about {}", state.to_lowercase(), spoken(*elapsed), spoken(*expected));
-                    self.line(address, &usual.dimmed().to_string());
-                }
-            }
-            Event::Retrying { address, error } if self.printer.verbose => {
-                self.line(address, &format!("{}: {}, trying again", error.operation, error.code).dimmed().to_string());
-            }
-            Event::Held { address, by } => {
-                for one in *by {
-                    self.line(address, &format!("{} {one}", "held by".yellow()));
-                }
-            }
-            Event::Swept { address, leftover } => self.line(address, &format!("{} {leftover}", "swept".red())),
-            Event::Retrying { address, error } => {
-                let mut repeats = self.repeats.lock().unwrap_or_else(PoisonError::into_inner);
-                let repeated = repeats.entry((*address).clone()).or_default();
-                *repeated += 1;
-                if *repeated == PATIENCE + 1 {
-                    self.line(address, &format!("trying again and again: {error}").dimmed().to_string());
-                }
-            }
-            Event::Finished { address, action, elapsed } => {
-                let progress = self.board().counts();
-                self.line(address, &format!("{} in {} {}", done_word(*action), spoken(*elapsed), progress.dimmed()));
-            }
-            Event::Failed { address, error } => self.line(address, &format!("{} {error}", "failed:".red().bold())),
-            Event::Started { .. } | Event::Skipped { .. } => {}
-        }
-    }
 }
 
 impl Sink for Progress {
     fn event(&self, event: Event<'_>) {
-        self.board().event(self.started.elapsed(), &event);
+        let now = self.started.elapsed();
+        self.board().event(now, &event);
         if self.printer.json {
             anstream::eprintln!("{}", event_json(&event));
-        } else {
-            self.show(&event);
+            return;
         }
+        let said = self.lines.lock().unwrap_or_else(PoisonError::into_inner).of(&event, now, &self.board());
+        said.iter().for_each(|line| self.say(line));
     }
 }
 
@@ -174,15 +128,4 @@ pub(crate) fn event_json(event: &Event<'_>) -> Json {
     more["event"] = json!(name);
     more["address"] = json!(address);
     more
-}
-
-fn done_word(action: Action) -> String {
-    match action {
-        Action::Create => "created".green().to_string(),
-        Action::Update => "updated".yellow().to_string(),
-        Action::Replace => "replaced".magenta().to_string(),
-        Action::Delete => "deleted".red().to_string(),
-        Action::Adopt => "adopted".cyan().to_string(),
-        Action::Forget => "forgotten".dimmed().to_string(),
-    }
 }
