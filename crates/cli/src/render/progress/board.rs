@@ -13,6 +13,8 @@ use std::time::Duration;
 /// How many of those that wait are named.
 const NAMED: usize = 2;
 const BAR: usize = 20;
+/// Beside a wider address `created in 12 s [63/120]` would not fit in 80 columns.
+const WIDEST: usize = 48;
 
 /// What is known of a run while it goes on.
 #[derive(Debug)]
@@ -77,6 +79,12 @@ impl Board {
     /// How much is done: `[17/110]`.
     pub(super) fn counts(&self) -> String {
         format!("[{}/{}]", self.done(), self.effects.len())
+    }
+
+    /// How wide the addresses are, apart from very long ones.
+    pub(super) fn column(&self) -> usize {
+        let widths = self.effects.iter().map(|effect| effect.address.as_str().chars().count());
+        widths.filter(|width| *width <= WIDEST).max().unwrap_or_default()
     }
 
     /// How long that usually takes.
@@ -214,14 +222,17 @@ impl Board {
         let elapsed = now.saturating_sub(since);
         let usual = if elapsed.as_secs() <= effect.expected.as_secs() { "of about" } else { "instead of" };
         let mut text = format!("  {name}: {word}, {} {usual} {}", about(elapsed), about(effect.expected));
-        let waiting: Vec<&Effect> =
+        let mut waiting: Vec<&Effect> =
             effect.next.iter().map(|&next| &self.effects[next]).filter(|it| it.progress == Stage::Waiting).collect();
+        // What the end waits for longest is what people want to know of.
+        waiting.sort_by_key(|it| std::cmp::Reverse(it.remaining));
         if !waiting.is_empty() {
-            let names: Vec<&str> = waiting
-                .iter()
-                .take(NAMED)
-                .map(|it| if it.address == effect.address { "the new one" } else { it.address.as_str() })
-                .collect();
+            let named = |it: &&Effect| match it.address.as_str().split_once('/') {
+                _ if it.address == effect.address => "the new one".to_owned(),
+                Some((layer, rest)) if layer == effect.address.layer() => rest.to_owned(),
+                _ => it.address.to_string(),
+            };
+            let names: Vec<String> = waiting.iter().take(NAMED).map(named).collect();
             let more = waiting.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             text.push_str(&format!("; then {}{more}", names.join(", ")));

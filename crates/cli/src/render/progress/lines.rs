@@ -42,7 +42,8 @@ impl Lines {
 
     /// What to say of an event that happened `now` after the start, and that the board knows already.
     pub(super) fn of(&mut self, event: &Event<'_>, now: Duration, board: &Board) -> Vec<String> {
-        let line = |address: &Address, text: &str| format!("  {address:<40} {text}");
+        let column = board.column();
+        let line = |address: &Address, text: &str| format!("  {address:<column$}  {text}");
         let faint = |address: &Address, text: &str| vec![line(address, &text.dimmed().to_string())];
         match event {
             Event::Started { .. } | Event::Waiting { .. } | Event::Skipped { .. } if self.live => Vec::new(),
