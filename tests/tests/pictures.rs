@@ -198,7 +198,9 @@ fn the_graph_can_be_walked_around_in() {
       type('NODE-GROUP/');
       const found = { title: words('#details h2'), count: words('#found'), view: box() };
       const at = svg.querySelector('.chosen').getBoundingClientRect(), room = main.getBoundingClientRect();
-      const inSight = at.left >= room.left && at.right <= room.right && at.top >= room.top && at.bottom <= room.bottom;
+      const panel = details.getBoundingClientRect();
+      const inSight = at.left >= room.left && at.right <= room.right && at.top >= room.top && at.bottom <= room.bottom
+        && (at.right < panel.left || at.bottom < panel.top);
       type('subnet');
       const first = words('#details h2');
       search.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));

@@ -298,7 +298,7 @@ pub(crate) struct ReportArgs {
 /// `graph`
 #[derive(Debug, Args)]
 pub(crate) struct GraphArgs {
-    /// The format [default: dot, or json with --json].
+    /// The format; without it dot, or json with --json.
     #[arg(long, value_enum)]
     pub(crate) format: Option<GraphFormat>,
     /// Ask AWS too, and mark what was changed outside bedplate.

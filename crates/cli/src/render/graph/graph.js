@@ -89,7 +89,9 @@ const pick = (index) => {
 const center = (index) => {
   const [x, y] = nodes[index].getAttribute("transform").match(/[\d.]+/g).map(Number), { width, height } = size();
   const scale = Math.min(view.scale, READABLE);
-  show(x + 116 - (width * scale) / 2, y - (height * scale) / 2, scale);
+  // Where the details do not cover it: above them in a narrow window, beside them in a wide one.
+  const [dx, dy] = width < 1000 ? [width / 2, height / 4] : [(width - 360) / 2, height / 2];
+  show(Math.max(x + 116 - dx * scale, 0), Math.max(y - dy * scale, 0), scale);
 };
 main.addEventListener("click", (event) => {
   if (moved) return;
