@@ -1,7 +1,7 @@
 //! How close together the calls of simulated bootstraps were, and which of them AWS would have refused.
 
 use crate::simulated::Cloud;
-use bedplate_aws::{Rate, limit};
+use bedplate_aws::{Rate, limits};
 use std::{
     collections::{BTreeMap, VecDeque},
     time::Duration,
@@ -33,8 +33,9 @@ pub(crate) fn refused(clouds: &[Cloud]) -> usize {
         let world = cloud.world();
         for (operation, times) in world.changes.iter().chain(&world.looks) {
             let (service, operation) = operation.split_once(':').unwrap_or((operation, ""));
-            let limit = limit(service, operation);
-            all.entry(limit.name).or_insert((limit.rate, Vec::new())).1.extend(times);
+            for limit in limits(service, operation) {
+                all.entry(limit.name).or_insert((limit.rate, Vec::new())).1.extend(times);
+            }
         }
     }
     let refused = |(rate, mut times): (Rate, Vec<Instant>)| {

@@ -182,9 +182,41 @@ impl Project {
         Run::new(args, output)
     }
 
+    /// Runs the program to its end in a terminal of so many columns. Once words are on the screen, the answer to them is typed.
+    /// What the terminal got, escape sequences and all, is its standard output.
+    pub fn run_in_terminal(
+        &self,
+        columns: u16,
+        args: &[&str],
+        environment: &[(&str, &str)],
+        typed: &[(&str, &str)],
+    ) -> Run {
+        let inner = self.command(args);
+        let mut command = Command::new(environment::python());
+        command.arg(environment::root().join("tests/python/terminal.py")).arg(columns.to_string());
+        command.arg(serde_json::to_string(typed).expect("text")).arg(inner.get_program()).args(inner.get_args());
+        command.env_clear().envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env("TERM", "xterm-256color").envs(environment.iter().copied()).current_dir(self.folder.path());
+        let output = assert_cmd::Command::from_std(command).timeout(PATIENCE).output();
+        let output = output.unwrap_or_else(|error| panic!("bedplate {args:?}: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let mut answer: Value = serde_json::from_slice(&output.stdout).expect("a document");
+        let stdout = answer["seen"].as_str().expect("text").to_owned();
+        let code = answer["code"].as_i64().and_then(|code| i32::try_from(code).ok());
+        let run = Run { args: args.join(" "), code, stdout, stderr: String::new() };
+        assert_eq!(answer["not_asked"].take(), serde_json::json!([]), "{run}");
+        run
+    }
+
     /// Starts the program and leaves it running.
     pub fn start(&self, args: &[&str]) -> Running {
+        self.start_with(args, &[])
+    }
+
+    /// The same with more environment variables.
+    pub fn start_with(&self, args: &[&str], environment: &[(&str, &str)]) -> Running {
         let mut command = self.command(args);
+        command.envs(environment.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stderr = child.stderr.take().map(BufReader::new);
@@ -354,6 +386,20 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.expect("kill starts").success(), "the program runs");
+    }
+
+    /// Waits until it handles Ctrl-C itself. False where that cannot be seen, elsewhere than on Linux.
+    pub fn wait_until_it_handles_signals(&self) -> bool {
+        const INT: u64 = 1 << 1;
+        let status = format!("/proc/{}/status", self.child.id());
+        while let Ok(status) = fs_err::read_to_string(&status) {
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("a mask");
+            if u64::from_str_radix(caught.trim(), 16).expect("a mask") & INT != 0 {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
     }
 
     /// Closes what it writes to, as a terminal that goes away.

@@ -1,6 +1,7 @@
 //! Signals and terminals that go away: the state has everything, and the next run goes on.
 
 use bedplate_tests::{Cloud, Project, Run, Running, counts, skip};
+use std::time::{Duration, Instant};
 
 const NO_CLUSTER: &str = "[cluster]\nenabled = false";
 const WAITING: &[&str] = &["cluster/cluster", "creating"];
@@ -65,6 +66,26 @@ fn a_second_signal_leaves_at_once_and_the_state_is_whole() {
     let run = interrupted_without_answers(&cloud, &project, |run| run.signal("TERM"));
     assert!(!run.stderr.contains("goes on from here"), "it does not sum up: {run}");
     assert!(!project.run(&["state", "list"]).ok().stdout.is_empty());
+}
+
+#[test]
+fn a_signal_gives_up_a_command_that_only_looks_and_its_lock_is_free() {
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, NO_CLUSTER);
+    cloud.freeze(true);
+    for command in [&["plan"][..], &["bootstrap", "--yes"], &["state", "recover"]] {
+        let run = project.start(command);
+        if !run.wait_until_it_handles_signals() {
+            cloud.freeze(false);
+            return skip("signals::only_looks", "what a process handles cannot be seen here");
+        }
+        run.interrupt();
+        let began = Instant::now();
+        run.finish().exits(130).says(&["Interrupted."]);
+        assert!(began.elapsed() < Duration::from_secs(10), "{command:?}");
+    }
+    cloud.freeze(false);
+    project.bootstrap();
 }
 
 /// Whether what runs from here ignores that its terminal goes away, as under `nohup`.

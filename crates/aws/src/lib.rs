@@ -47,7 +47,7 @@ pub use kinds::KINDS;
 pub use ledger::{Called, Entry as LedgerEntry, Ledger, Listener};
 pub use shared::Recorded;
 pub use state_object::StateObject;
-pub use throttle::{Limit, Rate, Throttle, limit};
+pub use throttle::{Limit, Rate, Throttle, limits};
 pub use values::{
     AllocationId, Arn, FlowLogId, InternetGatewayId, KeyId, NatGatewayId, Policy, PrefixListId, RouteTableId,
     SecurityGroupId, SecurityGroupRuleId, SubnetId, VpcEndpointId, VpcId,

@@ -47,15 +47,19 @@ enum Operations {
     AllChanges,
     /// All that only read, together.
     AllReads,
+    /// All, together, whatever else counts.
+    All,
 }
 
-/// AWS's rates in one account and region, by the prefix of the service's IAM actions. The first row that fits counts.
+/// AWS's rates in one account and region, by the prefix of the service's IAM actions. The first row that fits counts, and
+/// besides it the one of all operations.
 const RATES: &[(&str, Operations, Rate)] = {
-    use Operations::{AllChanges, AllReads, Changes, Named, Reads};
+    use Operations::{All, AllChanges, AllReads, Changes, Named, Reads};
     use Rate::{Bucket, PerSecond};
     &[
         // EC2 Developer Guide, "Request throttling for the Amazon EC2 API". It speaks of a bucket for each action, and did of one
         // for all of a kind before: what fits the latter fits both.
+        ("ec2", Named(&["CreateNatGateway", "DeleteNatGateway"]), Bucket { size: 10, refill: 1.0 }),
         (
             "ec2",
             Named(&["CreateVpcEndpoint", "DeleteVpcEndpoints", "ModifyVpcEndpoint"]),
@@ -63,36 +67,54 @@ const RATES: &[(&str, Operations, Rate)] = {
         ),
         ("ec2", AllChanges, Bucket { size: 50, refill: 5.0 }),
         ("ec2", AllReads, Bucket { size: 100, refill: 20.0 }),
+        // Elastic Load Balancing, "Request throttling for the Elastic Load Balancing API". Its two versions have buckets of their
+        // own; here they share them.
+        ("elasticloadbalancing", Named(&["CreateLoadBalancer", "SetSubnets"]), Bucket { size: 10, refill: 0.2 }),
+        ("elasticloadbalancing", Named(&["DeregisterTargets", "RegisterTargets"]), Bucket { size: 20, refill: 4.0 }),
+        ("elasticloadbalancing", AllChanges, Bucket { size: 20, refill: 3.0 }),
+        ("elasticloadbalancing", AllReads, Bucket { size: 40, refill: 10.0 }),
+        ("elasticloadbalancing", All, Bucket { size: 40, refill: 10.0 }),
+        // RDS User Guide, "Request throttling for the Amazon RDS API".
+        ("rds", All, Bucket { size: 300, refill: 12.0 }),
         // KMS Developer Guide, "Request quotas": the least of any operation here.
         ("kms", Changes, PerSecond(5)),
-        ("kms", Reads, PerSecond(30)),
+        ("kms", Reads, PerSecond(500)),
         // CloudWatch User Guide, "CloudWatch service quotas".
         ("cloudwatch", Named(&["DeleteAlarms", "PutMetricAlarm"]), PerSecond(3)),
         ("cloudwatch", Named(&["DescribeAlarms"]), PerSecond(9)),
-        ("cloudwatch", Named(&["DeleteDashboards", "GetDashboard", "ListDashboards", "PutDashboard"]), PerSecond(10)),
-        // CloudWatch Logs User Guide, "CloudWatch Logs quotas".
         (
-            "logs",
-            Named(&["CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups", "PutRetentionPolicy"]),
+            "cloudwatch",
+            Named(&["DeleteDashboards", "GetDashboard", "ListDashboards", "ListTagsForResource", "PutDashboard"]),
             PerSecond(10),
         ),
-        // Secrets Manager User Guide, "AWS Secrets Manager quotas": the least of any operation here.
-        ("secretsmanager", Changes, PerSecond(50)),
-        // AWS General Reference, "Amazon SNS endpoints and quotas": that of TagResource, the least of any operation here.
+        // CloudWatch Logs User Guide, "CloudWatch Logs quotas".
+        ("logs", Named(&["CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups"]), PerSecond(10)),
+        (
+            "logs",
+            Named(&["ListTagsForResource", "PutRetentionPolicy", "TagResource", "UntagResource"]),
+            PerSecond(5),
+        ),
+        // Secrets Manager User Guide, "AWS Secrets Manager quotas": what changes a secret or its tags, combined.
+        ("secretsmanager", AllChanges, PerSecond(50)),
+        // AWS General Reference, "Amazon SNS endpoints and quotas": that of TagResource, the least of any change here.
+        ("sns", Named(&["ListTagsForResource"]), PerSecond(10)),
         ("sns", Changes, PerSecond(10)),
-        // AWS General Reference, "Resource Groups Tagging API endpoints and quotas".
+        ("sns", Reads, PerSecond(30)),
+        // AWS General Reference, "Service Quotas endpoints and quotas".
+        ("servicequotas", Reads, Bucket { size: 10, refill: 5.0 }),
+        // AWS General Reference, "AWS Resource Groups and Tagging endpoints and quotas".
         ("tag", Reads, PerSecond(15)),
     ]
 };
 
-/// What is taken for the services that publish nothing (IAM, EKS, RDS, ElastiCache, Elastic Load Balancing, Auto Scaling,
-/// Budgets, Cost Explorer and more): a careful guess, for each operation.
+/// What is taken for the services that publish nothing (IAM, EKS, ElastiCache, Auto Scaling, Budgets, Cost Explorer and more): a
+/// careful guess, for each operation.
 const UNPUBLISHED: [(Operations, Rate); 2] = [
     (Operations::Changes, Rate::Bucket { size: 20, refill: 5.0 }),
     (Operations::Reads, Rate::Bucket { size: 40, refill: 20.0 }),
 ];
 
-/// The limit that a request is counted against.
+/// A limit that a request is counted against.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// Its name: an operation, or a service and a kind of operations.
@@ -101,24 +123,26 @@ pub struct Limit {
     pub rate: Rate,
 }
 
-/// The limit of an operation, `ec2` and `CreateVpc`.
-pub fn limit(service: &str, operation: &str) -> Limit {
-    let fits = |operations: Operations| match operations {
+/// The limits of an operation, `ec2` and `CreateVpc`. Each counts for itself.
+pub fn limits(service: &str, operation: &str) -> Vec<Limit> {
+    let published = || RATES.iter().filter(|(of, ..)| *of == service).map(|(_, operations, rate)| (*operations, *rate));
+    let fits = |(operations, _): &(Operations, Rate)| match operations {
         Operations::Named(names) => names.contains(&operation),
         Operations::Changes | Operations::AllChanges => !reads(operation),
         Operations::Reads | Operations::AllReads => reads(operation),
+        Operations::All => false,
     };
-    let published = RATES.iter().filter(|(of, ..)| *of == service).map(|(_, operations, rate)| (*operations, *rate));
-    let (operations, rate) = published
-        .chain(UNPUBLISHED)
-        .find(|(operations, _)| fits(*operations))
-        .expect("every operation reads or changes");
-    let name = match operations {
+    let all = published().find(|(operations, _)| matches!(operations, Operations::All));
+    let own = published().find(fits);
+    let guessed = if own.is_none() && all.is_none() { UNPUBLISHED.into_iter().find(fits) } else { None };
+    let name = |operations| match operations {
+        Operations::All => format!("{service} calls"),
         Operations::AllChanges => format!("{service} changes"),
         Operations::AllReads => format!("{service} reads"),
         _ => format!("{service}:{operation}"),
     };
-    Limit { name, rate }
+    let found = own.into_iter().chain(all).chain(guessed);
+    found.map(|(operations, rate)| Limit { name: name(operations), rate }).collect()
 }
 
 impl Rate {
@@ -184,10 +208,12 @@ impl Throttle {
     pub async fn turn(&self, service: &str, operation: &str) -> Duration {
         let Some(buckets) = &self.0 else { return Duration::ZERO };
         let began = Instant::now();
-        let bucket = buckets.of(limit(service, operation));
-        let _turn = bucket.turn.lock().await;
-        while let Err(empty) = bucket.tokens.check() {
-            tokio::time::sleep(empty.wait_time_from(buckets.time.now())).await;
+        for limit in limits(service, operation) {
+            let bucket = buckets.of(limit);
+            let _turn = bucket.turn.lock().await;
+            while let Err(empty) = bucket.tokens.check() {
+                tokio::time::sleep(empty.wait_time_from(buckets.time.now())).await;
+            }
         }
         began.elapsed()
     }
@@ -273,13 +299,24 @@ mod tests {
     }
 
     #[test]
-    fn the_first_row_that_fits_counts() {
-        let of = |service, operation| limit(service, operation).name;
-        assert_eq!(of("ec2", "CreateVpcEndpoint"), "ec2:CreateVpcEndpoint");
-        assert_eq!(of("ec2", "CreateVpc"), "ec2 changes");
-        assert_eq!(of("ec2", "DescribeVpcs"), "ec2 reads");
-        assert_eq!(of("iam", "CreateRole"), "iam:CreateRole");
-        assert_eq!(limit("iam", "CreateRole").rate, Rate::Bucket { size: 20, refill: 5.0 });
-        assert_eq!(limit("cloudwatch", "TagResource").rate, Rate::Bucket { size: 20, refill: 5.0 });
+    fn the_first_row_that_fits_counts_and_the_one_of_all() {
+        let of = |service, operation| limits(service, operation).into_iter().map(|limit| limit.name).collect::<Vec<_>>();
+        assert_eq!(of("ec2", "CreateVpcEndpoint"), ["ec2:CreateVpcEndpoint"]);
+        assert_eq!(of("ec2", "CreateVpc"), ["ec2 changes"]);
+        assert_eq!(of("ec2", "DescribeVpcs"), ["ec2 reads"]);
+        assert_eq!(of("iam", "CreateRole"), ["iam:CreateRole"]);
+        assert_eq!(of("rds", "DescribeDBClusters"), ["rds calls"]);
+        let balancer = ["elasticloadbalancing:CreateLoadBalancer", "elasticloadbalancing calls"];
+        assert_eq!(of("elasticloadbalancing", "CreateLoadBalancer"), balancer);
+        assert_eq!(limits("iam", "CreateRole")[0].rate, Rate::Bucket { size: 20, refill: 5.0 });
+        assert_eq!(limits("cloudwatch", "TagResource")[0].rate, Rate::Bucket { size: 20, refill: 5.0 });
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_counts_twice_waits_for_both() {
+        // 16 changes of 20 and 2.4 a second are ours, and of all calls 32 of 40 and 8 a second.
+        let times = sent(&[("elasticloadbalancing", "AddTags"), ("elasticloadbalancing", "DescribeTags")], 34).await;
+        assert!(times[31] < 0.9, "{times:?}");
+        assert!(times[33] > times[31], "{times:?}");
     }
 }

@@ -13,9 +13,12 @@ mod render;
 mod run;
 mod session;
 mod signals;
+mod versions;
 
+use crate::{exit::Exit, signals::Signals};
 use clap::Parser;
 use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
 
 fn main() -> ExitCode {
     let args = match args::Cli::try_parse() {
@@ -32,7 +35,19 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return exit::report(&printer, &anyhow::anyhow!(error).context("cannot start the runtime")),
     };
-    match runtime.block_on(commands::run(args, &printer)) {
+    let carried_out = async {
+        let given_up = CancellationToken::new();
+        tokio::spawn(signals::watch(Signals::listen()?, given_up.clone()));
+        tokio::select! {
+            biased;
+            () = given_up.cancelled() => {
+                printer.note("\nInterrupted.");
+                Ok(Exit::Interrupted)
+            }
+            exit = commands::run(args, &printer) => exit,
+        }
+    };
+    match runtime.block_on(carried_out) {
         Ok(_) if !render::all_written() => ExitCode::FAILURE,
         Ok(exit) => exit.code(),
         Err(error) => exit::report(&printer, &error),

@@ -7,7 +7,7 @@ use crate::{
     render::{Printer, count},
 };
 use anyhow::{Context, Result};
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use bedplate_aws::{
     Aws, KINDS, Ledger, Recorded, StateObject,
     facts::{self, Support},
@@ -27,6 +27,7 @@ use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// The configuration and the state, without a look at what exists.
@@ -428,11 +429,16 @@ pub(crate) async fn connect(globals: &Globals, region: &str) -> Aws {
     Aws::new(&sdk_config(globals, region).await)
 }
 
+/// So long a call may stay without an answer: then its connection is taken for dead. On its own the SDK waits for ever. (The AWS
+/// CLI and boto3 wait as long: botocore's Config, `read_timeout`.)
+const SILENCE: Duration = Duration::from_secs(60);
+
 async fn sdk_config(globals: &Globals, region: &str) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
-        .retry_config(RetryConfig::adaptive().with_max_attempts(6));
+        .retry_config(RetryConfig::adaptive().with_max_attempts(6))
+        .timeout_config(TimeoutConfig::builder().read_timeout(SILENCE).build());
     if let Some(profile) = &globals.profile {
         loader = loader.profile_name(profile);
     }

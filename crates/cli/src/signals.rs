@@ -1,15 +1,42 @@
 //! Signals: the first one starts nothing new, the second one leaves at once. Both leave a state from which the next run goes on.
 
-use crate::render::Progress;
 use anyhow::{Context, Result};
-use std::sync::Arc;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio_util::sync::CancellationToken;
 
-/// Cancels at the first signal, ends the process at the second.
-pub(crate) async fn watch(mut signals: Signals, cancel: CancellationToken, progress: Arc<Progress>) {
+type First = Box<dyn FnOnce() + Send>;
+
+/// What the first signal does while resources are changed. There is one for the process, as signals are.
+static WALK: Mutex<Option<First>> = Mutex::new(None);
+
+fn walk() -> MutexGuard<'static, Option<First>> {
+    WALK.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While it lives, resources are changed, and the first signal is for who changes them.
+pub(crate) struct Walk;
+
+impl Walk {
+    pub(crate) fn begin(first: impl FnOnce() + Send + 'static) -> Self {
+        *walk() = Some(Box::new(first));
+        Self
+    }
+}
+
+impl Drop for Walk {
+    fn drop(&mut self) {
+        *walk() = None;
+    }
+}
+
+/// Tells who changes resources of the first signal; where nobody does, `command` is given up. Ends the process at the second.
+pub(crate) async fn watch(mut signals: Signals, command: CancellationToken) {
     signals.next().await;
-    progress.say("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
-    cancel.cancel();
+    let first = walk().take();
+    match first {
+        Some(first) => first(),
+        None => command.cancel(),
+    }
     signals.next().await;
     leave();
 }

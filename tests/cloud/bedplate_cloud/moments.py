@@ -88,15 +88,16 @@ class Kill:
             nth = self.counts["*"]
         if nth != self.nth or self.operation not in ("*", operation):
             return False
-        self.done = True
+        if not _runs(self.pid):
+            return False
         for number in self.signals:
             try:
                 os.kill(self.pid, number)
             except ProcessLookupError:
                 break
-        # The first Ctrl-C or SIGTERM ends nothing at once.
-        if self.signals not in ([signal.SIGINT], [signal.SIGTERM]):
-            _until_dead(self.pid)
+        # The first of these ends nothing at once.
+        gentle = self.signals in ([signal.SIGHUP], [signal.SIGINT], [signal.SIGTERM])
+        self.done = gentle or _until_dead(self.pid)
         return True
 
 
@@ -181,13 +182,18 @@ def _stamps(disk: Path) -> list[tuple[str, int, int]]:
     return sorted(found)
 
 
-def _until_dead(pid: int) -> None:
+def _until_dead(pid: int) -> bool:
     """Wait until a killed process runs no more, so that nothing of it comes after the moment."""
     for _ in range(2000):
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                if file.read().rpartition(")")[2].split()[0] in "ZX":
-                    return
-        except (FileNotFoundError, ProcessLookupError):  # before it is opened, or between that and the read
-            return
+        if not _runs(pid):
+            return True
         time.sleep(PAUSE)
+    return False
+
+
+def _runs(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, or between that and the read
+        return False

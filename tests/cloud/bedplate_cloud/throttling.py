@@ -19,17 +19,18 @@ class Bucket:
     at: float
 
 
-# Size and refill a second. EC2: Request throttling for the Amazon EC2 API (mutating and non-mutating actions, and the
-# actions with buckets of their own). KMS, Logs, CloudWatch, SNS, Secrets Manager, tagging: the service's quotas page.
-# EKS, IAM, RDS, ElastiCache, ELB, Auto Scaling, Budgets, Cost Explorer publish none.
+# Size and refill a second, of each operation by itself. EC2: Request throttling for the Amazon EC2 API (mutating and
+# non-mutating actions, and the actions with buckets of their own). ELB and RDS: Request throttling for their APIs. KMS, Logs,
+# CloudWatch, SNS, Secrets Manager, Service Quotas, tagging: the service's quotas page. EKS, IAM, ElastiCache, Auto Scaling,
+# Budgets, Cost Explorer publish none.
 MUTATING = {
     "ec2": (50, 5),
     "iam": (20, 5),
     "eks": (20, 5),
     "kms": (15, 15),
-    "rds": (20, 5),
     "elasticache": (20, 5),
-    "elbv2": (40, 10),
+    "elbv2": (20, 3),
+    "elb": (20, 3),
     "autoscaling": (20, 5),
     "application-autoscaling": (10, 10),
     "dynamodb": (10, 10),
@@ -47,10 +48,10 @@ READING = {
     "ec2": (100, 20),
     "iam": (40, 20),
     "eks": (40, 20),
-    "kms": (100, 100),
-    "rds": (40, 20),
+    "kms": (500, 500),
     "elasticache": (40, 20),
-    "elbv2": (40, 20),
+    "elbv2": (40, 10),
+    "elb": (40, 10),
     "autoscaling": (40, 20),
     "application-autoscaling": (20, 20),
     "dynamodb": (50, 50),
@@ -62,7 +63,7 @@ READING = {
     "ce": (10, 10),
     "s3": (500, 500),
     "resourcegroupstaggingapi": (15, 15),
-    "service-quotas": (10, 10),
+    "service-quotas": (10, 5),
 }
 OWN = {
     "ec2:CreateVpcEndpoint": (4, 0.3),
@@ -74,11 +75,27 @@ OWN = {
     "kms:CreateAlias": (5, 5),
     "kms:ScheduleKeyDeletion": (15, 15),
     "secretsmanager:ListSecrets": (100, 100),
-    "logs:PutRetentionPolicy": (10, 10),
-    "elbv2:RegisterTargets": (40, 10),
+    "ec2:CreateNatGateway": (10, 1),
+    "ec2:DeleteNatGateway": (10, 1),
+    "logs:PutRetentionPolicy": (5, 5),
+    "logs:TagResource": (5, 5),
+    "logs:UntagResource": (5, 5),
+    "logs:ListTagsForResource": (5, 5),
+    "cloudwatch:ListTagsForResource": (10, 10),
+    "sns:ListTagsForResource": (10, 10),
+    "sns:TagResource": (10, 10),
+    "sns:UntagResource": (10, 10),
+    "elbv2:CreateLoadBalancer": (10, 0.2),
+    "elbv2:SetSubnets": (10, 0.2),
+    "elbv2:RegisterTargets": (20, 4),
+    "elbv2:DeregisterTargets": (20, 4),
 }
-# EC2 counts all actions of a kind together, the others each operation by itself.
-SHARED = {"ec2"}
+# These are counted together as well: all changes, all reads, all calls.
+TOGETHER = {
+    "elbv2": {"changes": (20, 3), "reads": (40, 10), "calls": (40, 10)},
+    "secretsmanager": {"changes": (50, 50)},
+    "rds": {"calls": (300, 12)},
+}
 
 # What a throttled call is answered; of the query services and everything else not named it is `Throttling`.
 ANSWERS = {
@@ -117,19 +134,26 @@ def refusal(service: str) -> AwsError:
 
 
 def take(target: Target) -> None:
-    """Take a token for a call, or refuse it."""
+    """Take a token for a call from each of its buckets, or refuse it."""
     share = switches.current.throttle
-    mutating = calls.is_mutating(target.name)
-    rates = OWN.get(target.name) or (MUTATING if mutating else READING).get(target.service)
-    if not share or rates is None:
+    if not share:
         return
-    size, refill = rates
-    shared = target.service in SHARED and target.name not in OWN
-    key = (target.region, f"{target.service}:{mutating}" if shared else target.name)
-    now = clock.now()
-    bucket = _buckets.setdefault(key, Bucket(size, now))
-    bucket.left = min(size, bucket.left + (now - bucket.at) * refill * share)
-    bucket.at = now
-    if bucket.left < 1:
-        raise refusal(target.service)
-    bucket.left -= 1
+    mutating, now = calls.is_mutating(target.name), clock.now()
+    rates = {target.name: OWN.get(target.name) or (MUTATING if mutating else READING).get(target.service)}
+    for kind, rate in TOGETHER.get(target.service, {}).items():
+        # What has a bucket of its own is not in that of its kind.
+        if kind == "calls" or kind == ("changes" if mutating else "reads") and target.name not in OWN:
+            rates[f"{target.service} {kind}"] = rate
+    found = []
+    for name, rate in rates.items():
+        if rate is None:
+            continue
+        size, refill = rate
+        bucket = _buckets.setdefault((target.region, name), Bucket(size, now))
+        bucket.left = min(size, bucket.left + (now - bucket.at) * refill * share)
+        bucket.at = now
+        if bucket.left < 1:
+            raise refusal(target.service)
+        found.append(bucket)
+    for bucket in found:
+        bucket.left -= 1

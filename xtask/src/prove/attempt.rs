@@ -20,6 +20,12 @@ const START: &str = "start";
 /// How many runs there are at most when calls go wrong.
 const RUNS: u32 = 5;
 
+/// How often a kill is drawn again whose moment did not come.
+const DRAWS: u64 = 8;
+
+/// How a run that was interrupted ends.
+const INTERRUPTED: i32 = 130;
+
 /// What is tried in one cloud: what lies before the run is brought about once.
 #[derive(Clone, Debug)]
 pub(super) struct Unit {
@@ -110,19 +116,22 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn attempt(&self, point: &Point) -> Result<Verdict> {
         let mut logs = Vec::new();
+        let mut verdict = Verdict::default();
         match point {
             Point::Moment { moment, state_lost } => {
+                if !self.cloud.has(moment) {
+                    verdict.problems.push("the undisturbed run did not come by this moment again".to_owned());
+                    return Ok(verdict);
+                }
                 self.cloud.restore(moment)?;
                 if *state_lost {
                     self.lose_state()?;
                 }
             }
             Point::Signal(signal, number) => {
-                self.cloud.restore(START)?;
-                for kill in kills(*signal, *number, self.place.seed, self.undisturbed.changes) {
-                    let ended = self.client.go(&self.cloud.endpoint, |process| self.cloud.kill(process, &kill))?;
-                    let killed = self.cloud.end_kill()?;
-                    logs.push((format!("{kill:?}, killed: {killed}"), ended.output));
+                if !self.kill(*signal, *number, &mut logs)? {
+                    verdict.problems.push(format!("no run was cut off in {DRAWS} draws"));
+                    return Ok(verdict);
                 }
                 if *signal == Signal::Lost {
                     self.lose_state()?;
@@ -145,7 +154,6 @@ impl Bench<'_> {
         let cut_off = self.client.state();
 
         // Without any help.
-        let mut verdict = Verdict::default();
         let endpoint = &self.cloud.endpoint;
         let ended = self.client.go(endpoint, |_| Ok(()))?;
         if !ended.status.success() {
@@ -171,6 +179,30 @@ impl Bench<'_> {
             fs::write(folder.join("log"), format!("{}\n\n{text}", verdict.problems.join("\n")))?;
         }
         Ok(verdict)
+    }
+
+    /// Kills runs for real, as often as it takes until the moments that were drawn came. False when they never do.
+    fn kill(&self, signal: Signal, number: u64, logs: &mut Vec<(String, String)>) -> Result<bool> {
+        for draw in 0..DRAWS {
+            self.cloud.restore(START)?;
+            logs.clear();
+            let mut carried_out = 0;
+            for kill in kills(signal, number, draw, self.place.seed, self.undisturbed.changes) {
+                let ended = self.client.go(&self.cloud.endpoint, |process| self.cloud.kill(process, &kill))?;
+                // A signal may also come when the run is over.
+                let cut_off = ended.status.code().is_none_or(|code| code == INTERRUPTED);
+                let killed = self.cloud.end_kill()? && cut_off;
+                carried_out += usize::from(killed);
+                logs.push((format!("{kill:?}, killed: {killed}"), ended.output));
+                if !killed {
+                    break;
+                }
+            }
+            if carried_out >= signal.needed() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn lose_state(&self) -> Result<()> {

@@ -105,6 +105,11 @@ impl Cloud {
         Ok(self.post("end-moments", &json!({}))?["killed"] == true)
     }
 
+    /// Whether there is a snapshot of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.folder.join(name).join("restore").exists()
+    }
+
     /// Goes back to a snapshot, with the client's disk.
     pub(super) fn restore(&self, name: &str) -> Result<()> {
         // It ends instead of answering.
@@ -163,7 +168,9 @@ fn ask(endpoint: &str, method: &str, path: &str, body: Option<&Json>) -> Result<
     let mut connection = TcpStream::connect(host)?;
     connection.set_read_timeout(Some(Duration::from_secs(120)))?;
     let length = body.len();
-    let head = format!("{method} /_cloud/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "{method} /_cloud/{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
     connection.write_all((head + &body).as_bytes())?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer)?;

@@ -84,6 +84,14 @@ pub(crate) struct Args {
     json: bool,
 }
 
+impl Args {
+    /// What has to be the same for a point to be the same.
+    fn again(&self) -> String {
+        let flag = |given: bool, name: &'static str| if given { name } else { "" };
+        format!(" --seed {}{}{}", self.seed, flag(self.calm, " --calm"), flag(self.release, " --release"))
+    }
+}
+
 pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let python = python::set_up(workspace)?;
     let optimized = args.release.then(|| workspace.optimized());
@@ -162,7 +170,7 @@ fn prove(workspace: &Workspace, python: &Path, args: &Args, units: Vec<Unit>) ->
     }
     fs::create_dir_all(&folder)?;
     let nursery = nursery(workspace, python, args, &folder)?;
-    let (units, report) = (Mutex::new(VecDeque::from(units)), Shared(Mutex::new(Report::default())));
+    let (units, report) = (Mutex::new(VecDeque::from(units)), Shared(Mutex::new(Report::new(args.again()))));
     let lane = |lane: u32| {
         let place = Place {
             workspace,

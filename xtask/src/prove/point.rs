@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-/// The signals of which each kills: a lost terminal, an abort, a lost reader, an invalid access, a second Ctrl-C.
-const SIGNALS: [(&str, &[i32]); 6] =
-    [("HUP", &[1]), ("ABRT", &[6]), ("PIPE", &[13]), ("SEGV", &[11]), ("INT", &[2, 2]), ("TERM", &[15])];
+/// The signals of which each ends a run: a lost terminal, an abort, `kill -QUIT`, a limit of CPU time, a second Ctrl-C, a polite
+/// request. SIGPIPE and a SIGSEGV from outside end no program in Rust.
+const SIGNALS: [&[i32]; 6] = [&[1], &[6], &[3], &[24], &[2, 2], &[15]];
 const KILL: &[i32] = &[9];
 
 /// Where a real kill happens. Looks while it waits and saves are fewer than calls, by about so much.
@@ -100,17 +100,24 @@ impl fmt::Display for Point {
     }
 }
 
+impl Signal {
+    /// How many of its kills have to be carried out for it to be what it is.
+    pub(super) fn needed(self) -> usize {
+        if self == Self::Double { 2 } else { 1 }
+    }
+}
+
 /// The kills of a real one, the first in the run itself, the others in the runs after it. `changes` is how many changing
-/// calls the undisturbed run makes.
-pub(super) fn kills(signal: Signal, number: u64, seed: u64, changes: u64) -> Vec<Kill> {
-    let mut random = Random(seed.wrapping_mul(1000) + number);
+/// calls the undisturbed run makes. A moment that is drawn may never come: then another `draw` has another one.
+pub(super) fn kills(signal: Signal, number: u64, draw: u64, seed: u64, changes: u64) -> Vec<Kill> {
+    let mut random = Random(seed.wrapping_mul(1000) + number + (draw << 32));
     let mut one = |signals, up_to: u64| {
         let (when, share) = MOMENTS[random.below(MOMENTS.len() as u64) as usize];
         Kill { signals, nth: 1 + random.below((up_to / share).max(1)), when }
     };
     match signal {
         Signal::Kill | Signal::Lost => vec![one(KILL, changes)],
-        Signal::Other => vec![one(SIGNALS[number as usize % SIGNALS.len()].1, changes)],
+        Signal::Other => vec![one(SIGNALS[number as usize % SIGNALS.len()], changes)],
         Signal::Double => {
             let first = one(KILL, changes);
             let left = changes.saturating_sub(first.nth);
@@ -149,9 +156,10 @@ mod tests {
 
     #[test]
     fn a_seed_gives_the_same_kills_again() {
-        let shown = |seed| format!("{:?}", kills(Signal::Double, 4, seed, 170));
+        let shown = |seed| format!("{:?}", kills(Signal::Double, 4, 0, seed, 170));
         assert_eq!(shown(1), shown(1));
         assert_ne!(shown(1), shown(2));
-        assert!((0..100).all(|number| (1..=170).contains(&kills(Signal::Kill, number, 1, 170)[0].nth)));
+        assert_ne!(shown(1), format!("{:?}", kills(Signal::Double, 4, 1, 1, 170)));
+        assert!((0..100).all(|number| (1..=170).contains(&kills(Signal::Kill, number, 0, 1, 170)[0].nth)));
     }
 }

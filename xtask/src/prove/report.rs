@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 use super::{judge::Verdict, point::Point, scenario::SCENARIOS};
 
 /// What was found, by scenario and kind of point.
-#[derive(Default)]
 pub(super) struct Report {
+    /// What to say to `cargo xtask prove` to try the same again, apart from the point.
+    options: String,
     rows: BTreeMap<(usize, &'static str, String), Row>,
     failures: Vec<Failure>,
 }
@@ -30,6 +31,11 @@ struct Failure {
 }
 
 impl Report {
+    /// Nothing yet, of a proof with these options.
+    pub(super) fn new(options: String) -> Self {
+        Self { options, rows: BTreeMap::new(), failures: Vec::new() }
+    }
+
     /// Counts one point.
     pub(super) fn add(&mut self, scenario: &'static str, point: &Point, verdict: Verdict) {
         let row = self.row(scenario, point.kind());
@@ -77,10 +83,14 @@ impl Report {
         })
     }
 
+    fn replay(&self, name: &str) -> String {
+        format!("cargo xtask prove --only '{name}'{}", self.options)
+    }
+
     /// The table, and how to try each failure again.
     pub(super) fn text(&self, seed: u64, seconds: u64) -> String {
         let mut text =
-            "| run | cut off | tried | the same as one of those | converged | orphans | duplicates | prompts |\n\
+            "| run | cut off | tried | the same as another | converged | orphans | duplicates | prompts |\n\
              |---|---|--:|--:|--:|--:|--:|--:|\n"
                 .to_owned();
         let mut line = |scenario: &str, kind: &str, row: &Row| {
@@ -96,7 +106,7 @@ impl Report {
         line("**all**", "", &self.total());
         let _ = writeln!(text, "\nSeed {seed}, {seconds} s.");
         for Failure { name, problems } in &self.failures {
-            let _ = write!(text, "\n{name}: {}\n    {}\n", brief(problems), replay(name, seed));
+            let _ = write!(text, "\n{name}: {}\n    {}\n", brief(problems), self.replay(name));
         }
         text
     }
@@ -116,7 +126,7 @@ impl Report {
             row
         });
         let failures = self.failures.iter().map(
-            |Failure { name, problems }| json!({"point": name, "problems": problems, "replay": replay(name, seed)}),
+            |Failure { name, problems }| json!({"point": name, "problems": problems, "replay": self.replay(name)}),
         );
         json!({
             "format": 1, "seed": seed, "seconds": seconds, "all": figures(&self.total()),
@@ -133,6 +143,3 @@ pub(super) fn brief(problems: &[String]) -> String {
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
 }
 
-fn replay(name: &str, seed: u64) -> String {
-    format!("cargo xtask prove --only '{name}' --seed {seed}")
-}

@@ -14,7 +14,7 @@ use crate::{
     },
     run::{self, RunLog, Timeline},
     session::{self, Local, Session},
-    signals::{self, Signals},
+    signals,
 };
 use anyhow::Result;
 use bedplate_engine::{Engine, Journal};
@@ -93,26 +93,34 @@ pub(crate) async fn carry_out(
     if !printer.json && !printer.quiet {
         show_plan(printer, plan, &session.kinds);
     }
-    if !consent::ask(printer, question, yes)? {
+    if !consent::ask(printer, question, yes).await? {
         printer.note("Nothing was changed.");
         return Ok((Exit::Done, session.state.clone()));
     }
 
+    let patience = patience()?;
     let started = std::time::Instant::now();
     let journal = Journal::new(session.state.clone(), session.local.store.as_ref());
     // The choices are on disk before the first resource that follows from them.
     journal.record(|_| {}).await?;
     let progress = Arc::new(Progress::new(*printer, plan, &session.kinds));
     let cancel = CancellationToken::new();
+    let walk = {
+        let (cancel, progress) = (cancel.clone(), Arc::clone(&progress));
+        signals::Walk::begin(move || {
+            progress
+                .say("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
+            cancel.cancel();
+        })
+    };
     let mut watchers = tokio::task::JoinSet::new();
-    watchers.spawn(signals::watch(Signals::listen()?, cancel.clone(), Arc::clone(&progress)));
     if let Some(lease) = session.local.lease() {
         watchers.spawn(watch_lease(Arc::clone(lease), cancel.clone(), Arc::clone(&progress)));
     }
     let file = log_file(session, command, printer);
     let ledgers = [&session.aws.ledger, &session.local.stored];
     let log = RunLog::new(&*progress, file, command, plan, &session.kinds, ledgers);
-    let engine = Engine::new(&session.kinds, &session.aws, &journal, &log, cancel);
+    let engine = Engine::new(&session.kinds, &session.aws, &journal, &log, cancel).with_patience(patience);
     let outcome = engine.walk(plan).await;
     drop(engine);
     // What the last save left out; where it is kept was said before, if it cannot be saved now either.
@@ -120,6 +128,7 @@ pub(crate) async fn carry_out(
     let elapsed = started.elapsed();
     let quotas = quotas::values(&session.aws, &outcome.failed).await;
     watchers.shutdown().await;
+    drop(walk);
     progress.close();
     let lines = log.close(outcome.failed.is_empty(), outcome.interrupted);
     let state = journal.into_state();
@@ -142,6 +151,16 @@ pub(crate) async fn carry_out(
         (false, false) => Exit::Failed,
     };
     Ok((exit, state))
+}
+
+/// How long a run waits for one resource at most, in seconds: a pipeline may have less time than the slowest type takes.
+const PATIENCE: &str = "BEDPLATE_PATIENCE";
+
+fn patience() -> Result<Duration> {
+    let Some(text) = std::env::var(PATIENCE).ok().filter(|text| !text.is_empty()) else { return Ok(Duration::MAX) };
+    let refused =
+        |_| Refused::new(format!("{PATIENCE} is `{text}`, which is no number of seconds"), "set it, or unset it");
+    text.parse().map(Duration::from_secs).map_err(refused)
 }
 
 /// A run goes on without its log.

@@ -63,7 +63,7 @@ pub(super) async fn mv(globals: &Globals, from: &str, to: &str, yes: bool, print
         }
     }
     let what = described(resource);
-    if !consent::ask(printer, &format!("Record {what} at {to} instead of {from}?"), yes)? {
+    if !consent::ask(printer, &format!("Record {what} at {to} instead of {from}?"), yes).await? {
         return Ok(());
     }
     state.rename(&from, &to);
@@ -80,7 +80,7 @@ pub(super) async fn rm(globals: &Globals, address: &str, yes: bool, printer: &Pr
     let address = recorded(&state, address)?;
     let what = described(&state.resources[&address]);
     let question = format!("Forget {what} at {address}? It stays in AWS, and goes on costing what it costs.");
-    if !consent::ask(printer, &question, yes)? {
+    if !consent::ask(printer, &question, yes).await? {
         return Ok(());
     }
     state.forget(&address);

@@ -49,7 +49,7 @@ pub(super) async fn push(globals: &Globals, file: Option<&Path>, yes: bool, prin
         }
     }
     let question = format!("Save {called} (serial {}) at {}?", state.serial, local.store.place());
-    if !consent::ask(printer, &question, yes)? {
+    if !consent::ask(printer, &question, yes).await? {
         return Ok(());
     }
     local.store.save(&write(&state)).await?;

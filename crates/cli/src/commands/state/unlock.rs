@@ -30,7 +30,7 @@ pub(super) async fn run(globals: &Globals, yes: bool, printer: &Printer) -> Resu
             held.by
         ));
     }
-    if !consent::ask(printer, &format!("Take the lock on the state at {place} away from {}?", held.by), yes)? {
+    if !consent::ask(printer, &format!("Take the lock on the state at {place} away from {}?", held.by), yes).await? {
         return Ok(());
     }
     local.store.unlock().await?;
