@@ -33,7 +33,7 @@ pub enum EffectError {
         fields: String,
     },
     /// It takes too long.
-    #[error("after {} min AWS still says: {state}", .after.as_secs() / 60)]
+    #[error("after {} AWS still says: {state}", spoken(*.after))]
     Deadline {
         /// How long it was waited for.
         after: Duration,
@@ -41,7 +41,7 @@ pub enum EffectError {
         state: String,
     },
     /// Something stands in the way of its removal.
-    #[error("{call}; held by {}", named(.by))]
+    #[error("{}; held by {}", .call.to_string().trim_end_matches('.'), named(.by))]
     Held {
         /// The refusal.
         call: Box<CallError>,
@@ -100,6 +100,14 @@ impl EffectError {
             Self::Misfit(_) => "Misfit",
             Self::Interrupted => "Interrupted",
         }
+    }
+}
+
+/// Minutes, and seconds where a run has little patience.
+fn spoken(after: Duration) -> String {
+    match after.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds / 60),
     }
 }
 

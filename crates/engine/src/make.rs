@@ -153,7 +153,7 @@ impl<C> Engine<'_, C> {
                 // What it refers to was made a moment ago and is not known everywhere yet (EC2 Developer Guide, "Eventual
                 // consistency").
                 Class::NotFound if started.elapsed() < LAG => {}
-                Class::Busy if started.elapsed() < kind.pace().deadline => {}
+                Class::Busy if started.elapsed() < self.deadline(kind) => {}
                 _ => return Err(error.into()),
             }
             self.events.event(Event::Retrying { address, error: &error });
@@ -256,7 +256,7 @@ impl<C> Engine<'_, C> {
             self.interrupted()?;
             let seen = select_look(self, kind, id, delay).await?;
             delay = pace.poll.min(started.elapsed() / 8).max(Duration::from_millis(250).min(pace.poll));
-            if started.elapsed() > pace.deadline {
+            if started.elapsed() > self.deadline(kind) {
                 let state = seen.map_or_else(|| "not found".to_owned(), |seen| words(&seen.readiness));
                 return Err(EffectError::Deadline { after: started.elapsed(), state });
             }
@@ -336,7 +336,7 @@ impl<C> Engine<'_, C> {
                         Class::NotFound if unknown_since.get_or_insert_with(Instant::now).elapsed() < LAG => {
                             Duration::MAX
                         }
-                        Class::Busy => pace.deadline,
+                        Class::Busy => self.deadline(kind),
                         _ => return Err(error.into()),
                     };
                     if started.elapsed() > patience {

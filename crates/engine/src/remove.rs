@@ -81,7 +81,7 @@ impl<C> Engine<'_, C> {
                 Ok(()) => return Ok(()),
                 Err(error) if error.class == Class::NotFound => return Ok(()),
                 Err(error) if matches!(error.class, Class::Busy | Class::NotYet | Class::Throttled) => {
-                    if started.elapsed() >= kind.pace().deadline {
+                    if started.elapsed() >= self.deadline(kind) {
                         return Err(self.given_up(kind, id, error).await);
                     }
                     self.events.event(Event::Retrying { address: &change.address, error: &error });
@@ -95,7 +95,7 @@ impl<C> Engine<'_, C> {
 
     async fn until_gone(&self, change: &Change, kind: &dyn Kind<C>, id: &Id) -> Result<(), EffectError> {
         let address = &change.address;
-        let pace = kind.pace();
+        let (pace, deadline) = (kind.pace(), self.deadline(kind));
         let (started, mut asked) = (Instant::now(), Instant::now());
         let mut delay = Duration::ZERO;
         loop {
@@ -106,7 +106,7 @@ impl<C> Engine<'_, C> {
             };
             let Some(seen) = seen.filter(|seen| seen.readiness != Readiness::Gone) else { return Ok(()) };
             let (state, elapsed) = (words(&seen.readiness), started.elapsed());
-            if elapsed > pace.deadline {
+            if elapsed > deadline {
                 return Err(EffectError::Deadline { after: elapsed, state });
             }
             match &seen.readiness {

@@ -55,7 +55,7 @@ impl<C> Engine<'_, C> {
         });
         let Some(spec) = spec else { return Ok(()) };
         let (started, mut retries, mut swept) = (Instant::now(), 0, BTreeSet::new());
-        let mut watch = Watch::default();
+        let (mut watch, patience) = (Watch::default(), self.within_patience(PATIENCE));
         loop {
             let left = kind.leftovers(self.cloud, id, &spec).await?;
             if left.is_empty() {
@@ -79,9 +79,9 @@ impl<C> Engine<'_, C> {
             }
             let after = started.elapsed();
             match refused {
-                Some((call, id)) if after >= PATIENCE => return Err(self.given_up(kind, id, call).await),
+                Some((call, id)) if after >= patience => return Err(self.given_up(kind, id, call).await),
                 Some((_, id)) => self.ask(&mut watch, change, kind, id).await,
-                None if after >= PATIENCE => {
+                None if after >= patience => {
                     return Err(EffectError::Deadline { after, state: format!("{} exists", named(&left)) });
                 }
                 None => {}

@@ -35,6 +35,7 @@ pub struct Engine<'a, C: 'static> {
     pub(crate) events: &'a dyn Sink,
     pub(crate) cancel: CancellationToken,
     pub(crate) poller: Poller,
+    patience: Duration,
     slots: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
@@ -91,7 +92,23 @@ impl<'a, C> Engine<'a, C> {
     ) -> Self {
         let stack = journal.read(|state| state.stack.clone());
         let slots = Mutex::new(BTreeMap::new());
-        Self { kinds, cloud, stack, journal, events, cancel, poller: Poller::default(), slots }
+        let (poller, patience) = (Poller::default(), Duration::MAX);
+        Self { kinds, cloud, stack, journal, events, cancel, poller, patience, slots }
+    }
+
+    /// Waits for no resource longer than this, and tries nothing again for longer, where the type's own deadline is later.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// How long a resource is waited for at most.
+    pub(crate) fn deadline(&self, kind: &dyn Kind<C>) -> Duration {
+        self.within_patience(kind.pace().deadline)
+    }
+
+    pub(crate) fn within_patience(&self, usual: Duration) -> Duration {
+        usual.min(self.patience)
     }
 
     /// Carries out a plan. A failure stops what depends on it and nothing else, except that nothing more is begun once the
