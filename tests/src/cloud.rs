@@ -230,6 +230,11 @@ impl Cloud {
         self.control("POST", "/_cloud/settings", Some(json!({"quota-values": values})));
     }
 
+    /// Changes switches of the cloud (see `tests/cloud/README.md`).
+    pub fn switch(&self, values: Value) {
+        self.control("POST", "/_cloud/settings", Some(values));
+    }
+
     /// From now on nobody is answered, or everybody again.
     pub fn freeze(&self, frozen: bool) {
         self.server.freeze(frozen);
@@ -242,6 +247,11 @@ impl Cloud {
 
     /// Moves the cloud's clock forward: what would be ready by then is ready.
     pub fn advance(&self, seconds: u32) {
+        self.control("POST", "/_cloud/advance", Some(json!({"seconds": seconds})));
+    }
+
+    /// Moves the cloud's clock, and nothing but that is looked at: backwards, too.
+    pub fn move_clock(&self, seconds: i32) {
         self.control("POST", "/_cloud/advance", Some(json!({"seconds": seconds})));
     }
 

@@ -57,8 +57,24 @@ fn shown(name: &str, project: &Project, cloud: &Cloud, run: &Run, words: &[&str]
     on_the_page(name, &masked(&text));
 }
 
-/// Request ids are others every time.
+/// With one and the same time wherever there is one: `20261123T101500Z`.
+fn without_times(text: &str) -> String {
+    const TIME: &str = "20261123T101500Z";
+    let is_time = |from: usize| {
+        let found = text.get(from..from + TIME.len());
+        let alike = |(a, b): (char, char)| a == b || (a.is_ascii_digit() && b.is_ascii_digit());
+        found.is_some_and(|found| found.chars().zip(TIME.chars()).all(alike))
+    };
+    let mut masked = text.to_owned();
+    for from in (0..text.len()).filter(|from| is_time(*from)) {
+        masked.replace_range(from..from + TIME.len(), TIME);
+    }
+    masked
+}
+
+/// Request ids and times are others every time.
 fn masked(text: &str) -> String {
+    let text = &without_times(text);
     let mut parts = text.split("(request");
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
@@ -79,21 +95,101 @@ fn credentials() {
     let run = project.run_with(&["plan"], &none).exits(1);
     shown("no-credentials", &project, &cloud, &run, &["NoCredentials", "aws sso login", "AWS_PROFILE"]);
 
-    let caller = |code: &str, message: &str| {
-        cloud.fail_next_with("sts:GetCallerIdentity", code, message, 403);
-        project.run(&["plan"]).exits(1)
-    };
-    let run = caller("ExpiredToken", "The security token included in the request is expired");
-    shown("expired-token", &project, &cloud, &run, &["ExpiredToken", "request id", "sign in again"]);
-    let run = caller("InvalidClientTokenId", "The security token included in the request is invalid.");
-    shown("unknown-credentials", &project, &cloud, &run, &["does not know these credentials"]);
-    let skewed =
-        "Signature expired: 20261123T095500Z is now earlier than 20261123T100000Z (20261123T101500Z - 15 min.)";
-    let run = caller("SignatureDoesNotMatch", skewed);
-    shown("clock", &project, &cloud, &run, &["the clock of this machine", "timedatectl set-ntp true"]);
-    for code in ["RequestExpired", "RequestTimeTooSkewed"] {
-        caller(code, "Request has expired.").says(&["the clock of this machine"]);
+    let session = session(&cloud, 900);
+    let plan = || project.run_with(&["plan"], &borrowed(&session));
+    plan().ok();
+    cloud.advance(901);
+    shown("expired-token", &project, &cloud, &plan().exits(1), &["ExpiredToken", "request id", "sign in again"]);
+
+    let key = json!({"AccessKeyId": key_of(&cloud, "ada").text("AccessKeyId")});
+    cloud.iam("delete_access_key", json!({"UserName": "ada", "AccessKeyId": key["AccessKeyId"]}));
+    let run = project.run_with(&["plan"], &[("AWS_ACCESS_KEY_ID", key.text("AccessKeyId"))]).exits(1);
+    let words = ["InvalidClientTokenId", "does not know these credentials"];
+    shown("unknown-credentials", &project, &cloud, &run, &words);
+    // A signature is checked nowhere here.
+    let said = "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key \
+                and signing method. Consult the service documentation for details.";
+    cloud.fail_next_with("sts:GetCallerIdentity", "SignatureDoesNotMatch", said, 403);
+    let run = project.run(&["plan"]).exits(1);
+    shown("wrong-secret", &project, &cloud, &run, &["the secret is not that of the access key"]);
+}
+
+/// Temporary credentials that are good for so many seconds of the cloud's.
+fn session(cloud: &Cloud, seconds: u32) -> Value {
+    cloud.call("sts", "get_session_token", json!({"DurationSeconds": seconds}))["Credentials"].clone()
+}
+
+/// Credentials for a run.
+fn borrowed(credentials: &Value) -> Vec<(&'static str, &str)> {
+    let names = [
+        ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+    ];
+    names.iter().filter_map(|(name, key)| Some((*name, credentials[key].as_str()?))).collect()
+}
+
+/// A user's access key.
+fn key_of(cloud: &Cloud, user: &str) -> Value {
+    cloud.iam("create_user", json!({"UserName": user}));
+    cloud.iam("create_access_key", json!({"UserName": user}))["AccessKey"].clone()
+}
+
+#[test]
+fn a_clock_that_is_wrong() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, NO_CLUSTER);
+    project.run(&["apply", "--yes", "--target", "secrets"]).ok();
+    cloud.switch(json!({"check-clock": true}));
+    for seconds in [1200, -2400] {
+        cloud.move_clock(seconds);
+        let run = project.run(&["plan"]).exits(1).says(&["the clock of this machine", "timedatectl set-ntp true"]);
+        if seconds > 0 {
+            shown("clock", &project, &cloud, &run, &["Signature expired"]);
+        } else {
+            run.says(&["Signature not yet current"]);
+        }
     }
+}
+
+/// The page says that it is the same as before a run: what was not done is not tried, and the state is saved.
+#[test]
+fn credentials_that_expire_during_a_run() {
+    // Long enough that only the clock's jump ends it, together with the session.
+    let cloud = Cloud::with(&["--durations", "quick,cluster.create=36000"]);
+    let project = Project::network_and_cluster(&cloud, "");
+    let session = session(&cloud, 900);
+    let mut run = project.start_with(&["apply", "--yes", "--json"], &borrowed(&session));
+    run.wait_for(&["\"waiting\"", "cluster/cluster", "CREATING"]);
+    cloud.advance(901);
+    let run = run.finish().exits(1);
+    let result = run.json();
+    let failed = result.list("failed").iter().find(|it| it.text("address") == "cluster/cluster");
+    let failed = failed.unwrap_or_else(|| panic!("the cluster fails: {run}"));
+    assert_eq!(failed.text("code"), "ExpiredTokenException");
+    assert!(failed.text("hint").contains("sign in again"), "{run}");
+    assert!(result.list("skipped").iter().any(|it| it.text("because") == "cluster/cluster"), "{run}");
+
+    // With other credentials it goes on where it stopped.
+    cloud.advance(36000);
+    project.apply();
+    project.assert_no_changes();
+    assert_eq!(cloud.calls()["eks:CreateCluster"], 1);
+}
+
+#[test]
+fn credentials_that_expire_while_ec2_is_asked() {
+    let cloud = Cloud::with(&["--durations", "quick,nat-gateway.create=36000"]);
+    let project = Project::with(&cloud, NO_CLUSTER);
+    let (session, target) = (session(&cloud, 900), ["apply", "--yes", "--target", "network/nat/a"]);
+    let mut run = project.start_with(&target, &borrowed(&session));
+    run.wait_for(&["network/nat/a", "pending"]);
+    cloud.advance(901);
+    let run = run.finish().exits(1);
+    let words = ["RequestExpired", "temporary credentials whose time is over", "timedatectl set-ntp true"];
+    shown("request-expired", &project, &cloud, &run, &words);
+    cloud.advance(36000);
+    project.run(&target).ok();
 }
 
 #[test]
@@ -148,40 +244,53 @@ fn access_denied() {
 fn what_a_caller_may_not_do() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, NO_CLUSTER);
-    let name = json!({"UserName": "demo"});
-    cloud.iam("create_user", name.clone());
-    let key = cloud.iam("create_access_key", name)["AccessKey"].clone();
+    let key = key_of(&cloud, "demo");
     let most = json!({"Effect": "Allow", "NotAction": ["kms:CreateKey", "rds:CreateDBCluster"], "Resource": "*"});
     let document = json!({"Version": "2012-10-17", "Statement": [most]}).to_string();
     cloud.iam("put_user_policy", json!({"UserName": "demo", "PolicyName": "most", "PolicyDocument": document}));
-    let credentials =
-        [("AWS_ACCESS_KEY_ID", key.text("AccessKeyId")), ("AWS_SECRET_ACCESS_KEY", key.text("SecretAccessKey"))];
-    let run = project.run_with(&["preflight"], &credentials).ok();
+    let run = project.run_with(&["preflight"], &borrowed(&key)).ok();
     let statement = r#"{"Action":["kms:CreateKey","rds:CreateDBCluster"],"Effect":"Allow","Resource":"*"}"#;
     shown("not-permitted", &project, &cloud, &run, &["no policy of", statement]);
+
+    // A bootstrap asks as well, before it touches anything; with nothing to do it asks nothing.
+    let denied = json!({"Effect": "Deny", "Action": "kms:CreateKey", "Resource": "*"});
+    let document = json!({"Version": "2012-10-17", "Statement": [most, denied]}).to_string();
+    cloud.iam("put_user_policy", json!({"UserName": "demo", "PolicyName": "most", "PolicyDocument": document}));
+    cloud.reset_calls();
+    let run = project.run_with(&["bootstrap", "--yes"], &borrowed(&key)).exits(3);
+    shown("forbidden", &project, &cloud, &run, &["an explicit deny forbids kms:CreateKey"]);
+    assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+    project.bootstrap();
+    cloud.reset_calls();
+    project.bootstrap();
+    for call in ["iam:SimulatePrincipalPolicy", "rds:DescribeDBEngineVersions", "elasticache:DescribeCacheEngineVersions"] {
+        assert_eq!(cloud.calls().get(call), None, "{call} was made for no changes");
+    }
 }
 
 #[test]
 fn a_quota() {
     let target = ["apply", "--yes", "--target", "network"];
+    // The platform needs two of five.
     let reached = |cloud: &Cloud| {
         let project = Project::with(cloud, NO_CLUSTER);
-        let said = "The maximum number of addresses has been reached.";
-        cloud.fail_next("ec2:AllocateAddress", "AddressLimitExceeded", said);
+        let take = || cloud.ec2("allocate_address", json!({"Domain": "vpc"}));
+        let taken: Vec<Value> = (0..4).map(|_| take()).collect();
         let run = project.run(&target).exits(1);
-        (project, run)
+        (project, run, taken)
     };
-    let cloud = Cloud::start();
-    let (project, run) = reached(&cloud);
+    let cloud = Cloud::with(&["--quotas"]);
+    let (project, run, taken) = reached(&cloud);
     let words = ["network/elastic-ip/", "`EC2-VPC Elastic IPs` (L-0263D0A3) is 5 and reached", "--desired-value N"];
     shown("quota", &project, &cloud, &run, &words);
+    cloud.ec2("release_address", json!({"AllocationId": taken[0]["AllocationId"]}));
     project.run(&target).ok();
 
     // Where its value is not known, it is still named.
-    let cloud = Cloud::start();
+    let cloud = Cloud::with(&["--quotas"]);
     let said = "User: arn:aws:iam::797923187401:user/demo is not authorized to perform: servicequotas:GetServiceQuota";
     cloud.fail_next_with("service-quotas:GetServiceQuota", "AccessDeniedException", said, 400);
-    let (_, run) = reached(&cloud);
+    let (_, run, _) = reached(&cloud);
     run.says(&["`EC2-VPC Elastic IPs` (L-0263D0A3) is reached", "get-service-quota --service-code ec2"]);
 }
 
@@ -206,6 +315,19 @@ fn a_quota_that_is_too_small() {
 }
 
 #[test]
+fn too_many_calls() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, NO_CLUSTER);
+    // As often as the SDK asks.
+    for _ in 0..6 {
+        cloud.fail_next_with("sts:GetCallerIdentity", "Throttling", "Rate exceeded", 400);
+    }
+    let run = project.run(&["plan"]).exits(1);
+    let words = ["Throttling", "the account made more calls than AWS takes"];
+    shown("throttled", &project, &cloud, &run, &words);
+}
+
+#[test]
 fn a_name_that_is_taken() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, NO_CLUSTER);
@@ -216,43 +338,132 @@ fn a_name_that_is_taken() {
 }
 
 #[test]
-fn a_zone_without_room_and_a_version_that_is_not_offered() {
+fn a_zone_without_room() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, NO_CLUSTER);
+    project.run(&["apply", "--yes", "--target", "network"]).ok();
     let target = ["apply", "--yes", "--target", "database"];
-    let said =
-        "Cannot create a database instance because there isn't enough capacity for the requested instance class.";
-    cloud.fail_next("rds:CreateDBInstance", "InsufficientDBInstanceCapacity", said);
+    let zones = cloud.ec2("describe_availability_zones", json!({}));
+    let zones: Vec<&str> = zones.list("AvailabilityZones").iter().map(|zone| zone.text("ZoneId")).collect();
+    cloud.switch(json!({"full-zones": zones}));
     let run = project.run(&target).exits(1);
     let words =
-        ["database/", "InsufficientDBInstanceCapacity", "the zone has no room for this type", "network.zone_ids"];
+        ["database/", "InsufficientDBInstanceCapacity", "the zone has no room for this type", "`zone_ids` in [network]"];
     shown("no-capacity", &project, &cloud, &run, &words);
+    cloud.switch(json!({"full-zones": []}));
     project.run(&target).ok();
+}
 
+/// EKS makes the control plane only where there is room, and says of the nodes only later that they did not start.
+#[test]
+fn a_zone_without_room_for_the_cluster() {
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, "");
+    project.run(&["apply", "--yes", "--target", "network/nat"]).ok();
+    let zones = cloud.ec2("describe_availability_zones", json!({}));
+    let zones: Vec<&str> = zones.list("AvailabilityZones").iter().map(|zone| zone.text("ZoneId")).collect();
+    let full = |zones: &[&str]| cloud.switch(json!({"full-zones": zones}));
+    full(&["use1-az1"]);
+    let apply = ["apply", "--yes", "--target", "cluster/node-group"];
+    let run = project.run(&["apply", "--yes", "--target", "cluster/cluster"]).exits(1);
+    let words = ["cluster/cluster", "UnsupportedAvailabilityZoneException", "no room for a control plane", "`zone_ids`"];
+    shown("zone-refused", &project, &cloud, &run, &words);
+    full(&[]);
+    project.run(&["apply", "--yes", "--target", "cluster/cluster"]).ok();
+    full(&zones);
+    let run = project.run(&apply).exits(1);
+    let words = ["cluster/node-group/", "AsgInstanceLaunchFailures", "the zone has no room for this type"];
+    shown("failed-in-aws", &project, &cloud, &run, &words);
+    // What failed is replaced.
+    full(&[]);
+    project.run(&apply).ok();
+}
+
+#[test]
+fn a_version_that_is_not_offered() {
+    let cloud = Cloud::start();
     let project = Project::with(&cloud, "[cluster]\nversion = \"1.20\"");
     for command in ["plan", "preflight"] {
-        let run = project.run(&[command, "--state", "elsewhere.json"]).exits(3);
-        shown(
-            "unsupported-kubernetes",
-            &project,
-            &cloud,
-            &run,
-            &["EKS does not have Kubernetes 1.20", "`version` in [cluster]"],
-        );
+        let run = project.run(&[command]).exits(3);
+        let words = ["EKS does not have Kubernetes 1.20", "`version` in [cluster]"];
+        shown("unsupported-kubernetes", &project, &cloud, &run, &words);
     }
 
+    project.configure(&format!("{NO_CLUSTER}\n[database]\nengine_version = \"16.99\""));
+    cloud.reset_calls();
+    for command in [&["preflight"][..], &["bootstrap", "--yes"]] {
+        let run = project.run(command).exits(3).says(&["RDS does not offer Aurora PostgreSQL 16.99 in us-east-1"]);
+        if command == ["preflight"] {
+            let words = ["database/cluster", "`engine_version` in [database] to one of 16.6,"];
+            shown("unsupported-database-beforehand", &project, &cloud, &run, &words);
+        }
+    }
+    assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+    // An apply does not ask beforehand.
+    let run = project.run(&["apply", "--yes", "--target", "database"]).exits(1);
+    let words = ["Cannot find version 16.99", "no longer offers this version"];
+    shown("unsupported-database", &project, &cloud, &run, &words);
+
+    project.configure(NO_CLUSTER);
+    cloud.switch(json!({"withdrawn": ["redis:7.1"]}));
+    let said = "ElastiCache does not offer Redis 7.1 in us-east-1";
+    project.run(&["preflight"]).exits(3).says(&[said, "`engine_version` in [cache] to one of 7.0,"]);
+    // Who may not ask is told so, and nothing else changes.
+    let said = "User: arn:aws:iam::797923187401:user/demo is not authorized to perform: \
+                elasticache:DescribeCacheEngineVersions";
+    cloud.fail_next_with("elasticache:DescribeCacheEngineVersions", "AccessDenied", said, 403);
+    project.run(&["preflight"]).ok().says(&["warning: whether AWS offers Redis 7.1 is not known"]).has(&["Ready"]);
+}
+
+/// Exit codes of what fails before anything was touched.
+#[test]
+fn what_cannot_be_asked_beforehand() {
     let cloud = Cloud::start();
     let project = Project::with(&cloud, NO_CLUSTER);
-    let said = "Cannot find version 16.99 for aurora-postgresql";
-    cloud.fail_next("rds:CreateDBCluster", "InvalidParameterCombination", said);
-    let run = project.run(&target).exits(1);
-    shown(
-        "unsupported-database",
-        &project,
-        &cloud,
-        &run,
-        &["Cannot find version 16.99", "no longer offers this version"],
-    );
+    let session = session(&cloud, 900);
+    cloud.advance(901);
+    let (none, nowhere) =
+        ([("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")], ["--endpoint-url", "http://127.0.0.1:1"]);
+    for (args, code) in [
+        (&["preflight"][..], 3),
+        (&["bootstrap", "--yes"], 3),
+        (&["plan"], 1),
+        (&["apply", "--yes"], 1),
+        (&["destroy", "--yes"], 1),
+    ] {
+        project.run_with(args, &none).exits(code).says(&["NoCredentials"]);
+        project.run_with(args, &borrowed(&session)).exits(code).says(&["ExpiredToken"]);
+        cloud.fail_next_with("ec2:DescribeAvailabilityZones", "UnauthorizedOperation", "You are not authorized.", 403);
+        project.run(args).exits(code).says(&["ec2:DescribeAvailabilityZones"]);
+    }
+    // Where nothing answers, the SDK tries for a while; of `plan` another test knows.
+    for args in [&["preflight"][..], &["bootstrap", "--yes"]] {
+        project.run(&[args, &nowhere].concat()).exits(3).says(&["nothing answers at the endpoint"]);
+    }
+    assert!(!project.state_path().exists());
+    assert_eq!(cloud.inventory(), Cloud::start().inventory());
+}
+
+#[test]
+fn a_saved_plan_has_no_targets() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, NO_CLUSTER);
+    project.run(&["plan", "--out", "a.plan"]).ok();
+    let run = project.run(&["apply", "a.plan", "--yes", "--target", "network"]).exits(3);
+    run.says(&["'[FILE]' cannot be used with '--target <ADDR>'"]);
+}
+
+#[test]
+fn a_field_that_somebody_else_has() {
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, "");
+    project.bootstrap();
+    let path = "/apis/autoscaling/v2/namespaces/fintech-prod/horizontalpodautoscalers/fintech-api-hpa";
+    let (status, found) = cloud.kubernetes("fintechglobal-cluster", "PATCH", path, Some(json!({"spec": {"maxReplicas": 30}})));
+    assert_eq!(status, 200, "{found:#}");
+    let run = project.run(&["apply", "--yes"]).exits(1);
+    let words = ["cluster/autoscaler", "FieldManagerConflict", "someone", "takes none by force"];
+    shown("conflict", &project, &cloud, &run, &words);
 }
 
 #[test]
@@ -285,14 +496,61 @@ fn something_in_the_way_of_a_removal() {
     project.run(&["apply", "--yes", "--target", "network"]).ok();
     let state: Value = serde_json::from_str(&project.read("state/fintechglobal-development.json")).unwrap();
     let subnet = state["resources"]["network/subnet/app-a"]["id"].as_str().unwrap().to_owned();
-    let interface = cloud.ec2("create_network_interface", json!({"SubnetId": subnet}));
+    let interface = json!({"SubnetId": subnet, "Description": "somebody's own"});
+    let interface = cloud.ec2("create_network_interface", interface)["NetworkInterface"].clone();
+    let id = interface.text("NetworkInterfaceId");
+    // Ids are others every time.
+    let same = |text: &str| text.replace(&subnet, "subnet-0b9a0c1d2e3f40516").replace(id, "eni-0a1b2c3d4e5f60718");
 
-    // It is said while it is tried again, and once it is gone, the run goes on.
-    let mut run = project.start(&["destroy", "--yes"]);
-    run.wait_for(&["network/subnet/app-a", "trying again and again", "DependencyViolation", &subnet]);
-    let id = &interface["NetworkInterface"]["NetworkInterfaceId"];
+    // What happens while it is tried again, and what it says at the end.
+    let destroy = ["destroy", "--yes"];
+    let run = project.run_with(&destroy, &[("BEDPLATE_PATIENCE", "5")]).exits(1);
+    let lines = run.stderr.lines().filter(|line| line.contains("network/subnet/app-a ") && !line.contains(" failed: ec2"));
+    let line = lines.filter(|line| line.contains("held by")).map(same).next();
+    let line = line.unwrap_or_else(|| panic!("nobody is named: {run}"));
+    let (_, held) = line.split_once("held by").expect("it was looked for");
+    on_the_page("in-the-way", &format!("  network/subnet/app-a  held by{held}\n"));
+    let text = same(&message(&project, &cloud, &run));
+    for word in ["held by", "somebody's own", "describe-network-interfaces --network-interface-ids"] {
+        assert!(text.split_whitespace().collect::<Vec<_>>().join(" ").contains(word), "no {word:?}: {run}");
+    }
+    on_the_page("held", &masked(&text));
+    run.says(&["Not tried: 1 resource", "network/vpc (waits for network/subnet/app-a)"]);
+
+    // Once it is gone, a run that waits goes on.
+    let mut run = project.start(&destroy);
+    run.wait_for(&["network/subnet/app-a", "held by", id]);
     cloud.ec2("delete_network_interface", json!({"NetworkInterfaceId": id}));
     run.finish().ok();
+}
+
+/// Where nobody may look who is in the way, the error shows how.
+#[test]
+fn something_unknown_in_the_way_of_a_removal() {
+    let cloud = Cloud::start();
+    let project = Project::with(&cloud, DEVELOPMENT);
+    project.run(&["apply", "--yes", "--target", "network/subnet/app-a"]).ok();
+    for _ in 0..40 {
+        let said = "The subnet 'subnet-0b9a0c1d2e3f40516' has dependencies and cannot be deleted.";
+        cloud.fail_next("ec2:DeleteSubnet", "DependencyViolation", said);
+    }
+    let run = project.run_with(&["destroy", "--yes"], &[("BEDPLATE_PATIENCE", "1")]).exits(1);
+    let words = ["aws ec2 describe-network-interfaces --filters Name=subnet-id,Values=subnet-0b9a0c1d2e3f40516"];
+    shown("in-use", &project, &cloud, &run, &words);
+    run.says(&["something that is not this stack's uses it"]);
+    let run = project.run_with(&["destroy", "--yes"], &[("BEDPLATE_PATIENCE", "soon")]).exits(3);
+    run.says(&["BEDPLATE_PATIENCE is `soon`"]);
+}
+
+#[test]
+fn what_takes_too_long() {
+    let cloud = Cloud::with(&["--durations", "quick,nat-gateway.create=36000"]);
+    let project = Project::with(&cloud, NO_CLUSTER);
+    let target = ["apply", "--yes", "--target", "network/nat"];
+    let run = project.run_with(&target, &[("BEDPLATE_PATIENCE", "3")]).exits(1);
+    shown("deadline", &project, &cloud, &run, &["AWS still says: pending", "it goes on waiting"]);
+    cloud.advance(36000);
+    project.run(&target).ok();
 }
 
 #[test]

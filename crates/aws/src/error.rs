@@ -199,7 +199,7 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "ValidationException" if says("modified multiple times within a fixed interval") => Class::Busy,
         // The private DNS name of an endpoint that is being deleted is given up late.
         "InvalidParameter" if says("conflicting dns domain") => Class::Busy,
-        "Throttling" | "ThrottlingException" | "RequestLimitExceeded" | "TooManyRequestsException"
+        "Throttling" | "ThrottlingException" | "ThrottledException" | "SlowDown" | "RequestLimitExceeded" | "TooManyRequestsException"
         | "RequestThrottled" | "LimitExceededException"
             if says("rate") || says("throttl") || code != "LimitExceededException" =>
         {
@@ -211,6 +211,9 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" | "AuthFailure"
         | "UnrecognizedClientException" | "InvalidClientTokenId" | "ExpiredToken" | "ExpiredTokenException"
         | "SignatureDoesNotMatch" | "RequestExpired" | "OptInRequired" => Class::Denied,
+        // Signatures and keys as S3 and the JSON services name them.
+        "InvalidSignatureException" | "InvalidAccessKeyId" | "InvalidToken" | "MissingAuthenticationToken"
+        | "MissingAuthenticationTokenException" | "IncompleteSignature" | "RequestTimeTooSkewed" => Class::Denied,
         _ if code.ends_with("LimitExceeded") || code.ends_with("LimitExceededException") => Class::Quota,
         "LimitExceeded" | "AddressLimitExceeded" | "ServiceQuotaExceededException" => Class::Quota,
         _ if code.contains("Quota") && code.ends_with("Exceeded") => Class::Quota,
@@ -323,6 +326,11 @@ mod tests {
             ("InvalidParameter", "Invalid parameter: Policy Error: PrincipalNotFound", Class::NotYet),
             ("InvalidParameter", "Topic already exists with different tags", Class::AlreadyExists),
             ("AuthorizationError", "", Class::Denied),
+            ("InvalidSignatureException", "Signature expired: 20261123T095500Z is now earlier than", Class::Denied),
+            ("InvalidAccessKeyId", "", Class::Denied),
+            ("RequestTimeTooSkewed", "", Class::Denied),
+            ("ThrottledException", "Rate exceeded", Class::Throttled),
+            ("SlowDown", "Please reduce your request rate.", Class::Throttled),
             ("DuplicateRecordException", "", Class::AlreadyExists),
             ("CreationLimitExceededException", "", Class::Quota),
             ("ResourceLockedException", "", Class::Busy),

@@ -60,8 +60,13 @@ pub const ACTIONS: &[&str] = &[
 ];
 
 /// The IAM actions of what is only asked beforehand. A caller without them is told less, and nothing else changes.
-pub const CHECKS: &[&str] =
-    &["iam:SimulatePrincipalPolicy", "servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"];
+pub const CHECKS: &[&str] = &[
+    "elasticache:DescribeCacheEngineVersions",
+    "iam:SimulatePrincipalPolicy",
+    "rds:DescribeDBEngineVersions",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
+];
 
 /// Asks who makes the calls. For a role's session it looks up the role: the session's ARN lacks the role's path.
 ///
@@ -132,10 +137,8 @@ fn support(versions: &[ClusterVersionInformation], version: &str) -> VersionSupp
     });
     let supported: BTreeMap<_, _> = supported.collect();
     let standard = supported.iter().filter(|(_, support)| **support == Support::Standard);
-    let mut standard: Vec<_> = standard.map(|(name, _)| (*name).to_owned()).collect();
-    // As numbers: 1.9 comes before 1.10.
-    standard.sort_by_key(|name| name.split('.').map(|part| part.parse().unwrap_or(0)).collect::<Vec<u32>>());
-    VersionSupport { support: supported.get(version).copied(), standard }
+    let standard: Vec<_> = standard.map(|(name, _)| (*name).to_owned()).collect();
+    VersionSupport { support: supported.get(version).copied(), standard: sorted(standard) }
 }
 
 /// The version of each add-on that EKS installs by default on a cluster of this version. An add-on that EKS does not
@@ -173,6 +176,42 @@ fn default_version(addon: &AddonInfo, cluster_version: &str) -> Option<String> {
         compatible.any(|with| with.default_version() && with.cluster_version() == Some(cluster_version))
     })?;
     default.addon_version().map(str::to_owned)
+}
+
+/// The versions of a database engine that can be made in this region, oldest first.
+///
+/// # Errors
+/// When a call fails.
+pub async fn database_versions(cloud: &Aws, engine: &str) -> Result<Vec<String>, CallError> {
+    let request = cloud.rds.describe_db_engine_versions().engine(engine);
+    let (mut pages, mut found) = (request.into_paginator().items().send(), Vec::new());
+    while let Some(version) = pages.next().await {
+        found.extend(version.sent()?.engine_version);
+    }
+    Ok(sorted(found))
+}
+
+/// The versions of a cache engine that can be made in this region, oldest first.
+///
+/// # Errors
+/// When a call fails.
+pub async fn cache_versions(cloud: &Aws, engine: &str) -> Result<Vec<String>, CallError> {
+    let request = cloud.elasticache.describe_cache_engine_versions().engine(engine);
+    let (mut pages, mut found) = (request.into_paginator().items().send(), Vec::new());
+    while let Some(version) = pages.next().await {
+        found.extend(version.sent()?.engine_version);
+    }
+    Ok(sorted(found))
+}
+
+/// As numbers: 16.9 comes before 16.10.
+fn sorted(mut versions: Vec<String>) -> Vec<String> {
+    versions.sort_by_key(|name| numbers(name));
+    versions
+}
+
+fn numbers(version: &str) -> Vec<u32> {
+    version.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 /// What a quota of the account is in this region.

@@ -191,7 +191,8 @@ pub(crate) struct ConsentArgs {
 /// `apply`
 #[derive(Debug, Args)]
 pub(crate) struct ApplyArgs {
-    /// A plan saved by `plan --out`; refused if the state moved since.
+    /// A plan saved by `plan --out`, all of it; refused if the state moved since.
+    #[arg(conflicts_with = "targets")]
     pub(crate) file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) consent: ConsentArgs,

@@ -51,8 +51,21 @@ impl Refused {
     }
 }
 
+/// What `preflight`, and `bootstrap` before its question, could not do. Nothing was touched, whatever failed: exit code 3, too.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+pub(crate) struct Beforehand(anyhow::Error);
+
+impl Beforehand {
+    pub(crate) fn refused(error: anyhow::Error) -> anyhow::Error {
+        Self(error).into()
+    }
+}
+
 /// Shows an error with what to do next, and gives its exit code.
 pub(crate) fn report(printer: &Printer, error: &anyhow::Error) -> ExitCode {
+    let beforehand = error.downcast_ref::<Beforehand>();
+    let error = beforehand.map_or(error, |Beforehand(error)| error);
     let advice = advice(error);
     // A configuration error is its own picture of the file.
     if let Some(error) = error.downcast_ref::<ConfigError>() {
@@ -61,7 +74,8 @@ pub(crate) fn report(printer: &Printer, error: &anyhow::Error) -> ExitCode {
         let request = call(error).and_then(|call| call.request_id.as_deref());
         printer.error(&with_request(format!("{error:#}"), request), advice.as_ref());
     }
-    let refused = error.is::<Refused>() || error.is::<ConfigError>() || error.is::<StoreError>();
+    let refused =
+        beforehand.is_some() || error.is::<Refused>() || error.is::<ConfigError>() || error.is::<StoreError>();
     ExitCode::from(if refused { 3 } else { 1 })
 }
 

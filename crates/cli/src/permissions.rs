@@ -36,7 +36,10 @@ pub(crate) async fn check(session: &Session, printer: &Printer) -> Result<()> {
     let forbidden = list(&denied.forbidden);
     Err(Refused::new(
         format!("{principal} may not do what this platform takes: an explicit deny forbids {forbidden}"),
-        format!("have it lifted, {AGAIN}"),
+        format!(
+            "have the deny lifted (in a policy of the organization, a permissions boundary, or the caller's own policy), or use a \
+             caller that it is not for, {AGAIN}"
+        ),
     ))
 }
 

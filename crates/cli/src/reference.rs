@@ -28,6 +28,10 @@ A setting is taken from the option, then from the environment (`BEDPLATE_CONFIG`
 | 3 | refused before anything was touched: command line, configuration, preflight, lock, damaged state, foreign resource | put right what it says, then run the same command again |
 | 130 | interrupted, the state is saved | run the same command again |
 
+A call that fails (no credentials, an expired token, an endpoint that does not answer, a denied read) is 1, also where a command only
+looks, as `plan`, `drift` and `output` do. `preflight`, and `bootstrap` up to its question, answer 3 to that as to everything else that
+keeps them from going on: nothing was touched.
+
 What each error says and what to do about it: [troubleshooting](../troubleshooting.md).
 
 This page is made from the code by `cargo xtask docs`.

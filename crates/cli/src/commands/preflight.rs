@@ -4,18 +4,23 @@ use super::plan::REFUSED;
 use crate::{
     advice::{CLUSTER_UNREACHABLE, call_advice},
     args::Globals,
-    exit::{Exit, Refused},
+    exit::{Beforehand, Exit, Refused},
     organization, permissions, quotas,
     render::{Printer, show_refusals},
     session::{Session, cluster_version},
+    versions,
 };
 use anyhow::Result;
 use bedplate_aws::{eks::Cluster, facts::Support, kubernetes};
 use bedplate_model::Reconcile;
-use bedplate_plan::Options;
+use bedplate_plan::{Options, Plan};
 use serde_json::json;
 
 pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
+    answer(globals, printer).await.map_err(Beforehand::refused)
+}
+
+async fn answer(globals: &Globals, printer: &Printer) -> Result<Exit> {
     let session = Session::open(globals).await?;
     // First of all, or the first thing that may not be looked at would be all that is said.
     permissions::check(&session, printer).await?;
@@ -27,7 +32,7 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     }
     // A name that is taken, a protection in the way: the plan knows.
     let mut plan = session.plan(&session.graph, &Options::default()).await?;
-    quotas::check(&session, &mut plan, printer).await;
+    complete(&session, &mut plan, printer).await;
     let account = session.local.config.account_id.to_string();
     let region = session.local.config.region.to_string();
     let resources = session.graph.iter().count();
@@ -53,6 +58,12 @@ pub(crate) async fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
         printer.result(&format!("Ready: {resources} resources for account {account} in {region}."));
     }
     Ok(Exit::Done)
+}
+
+/// What only the plan tells: whether there is room for what it makes, and whether AWS has the versions that it takes.
+pub(crate) async fn complete(session: &Session, plan: &mut Plan, printer: &Printer) {
+    quotas::check(session, plan, printer).await;
+    versions::check(session, plan, printer).await;
 }
 
 /// Before there is a cluster nobody can try whether it answers here, but it is known who it will answer.

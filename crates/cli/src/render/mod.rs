@@ -60,7 +60,7 @@ impl Printer {
         if self.json {
             to_stderr(&serde_json::json!({"event": "warning", "message": text}).to_string());
         } else {
-            said(&"warning:".yellow().bold(), "warning:".len(), text);
+            to_stderr(&labelled(&"warning:".yellow().bold(), "warning:".len(), text, stderr_width()));
         }
     }
 
@@ -71,13 +71,7 @@ impl Printer {
             to_stderr(&serde_json::json!({"event": "error", "message": message, "hint": hint}).to_string());
             return;
         }
-        said(&"error:".red().bold(), "error:".len(), message);
-        if let Some(advice) = advice {
-            if let Some(why) = advice.why() {
-                said(&"  why:".yellow().bold(), "  why:".len(), why);
-            }
-            said(&" next:".cyan().bold(), " next:".len(), advice.next());
-        }
+        to_stderr(&error_text(message, advice, stderr_width()));
     }
 
     /// Asks something; the answer comes from elsewhere.
@@ -95,10 +89,25 @@ impl Printer {
     }
 }
 
-/// A text under its label, in the columns of the terminal. What is to be copied, behind four spaces, is one line.
-fn said(label: &dyn std::fmt::Display, columns: usize, text: &str) {
-    let width = terminal_size::terminal_size_of(std::io::stderr()).map_or(LOG, |(width, _)| usize::from(width.0));
-    to_stderr(&format!("{label} {}", hanging(text, columns + 1, width)));
+/// What went wrong, why that is likely and what to do, at most `width` columns wide.
+pub(crate) fn error_text(message: &str, advice: Option<&Advice>, width: usize) -> String {
+    let mut parts = vec![labelled(&"error:".red().bold(), "error:".len(), message, width)];
+    if let Some(advice) = advice {
+        let why = advice.why().map(|why| labelled(&"  why:".yellow().bold(), "  why:".len(), why, width));
+        parts.extend(why);
+        parts.push(labelled(&" next:".cyan().bold(), " next:".len(), advice.next(), width));
+    }
+    parts.join("\n")
+}
+
+/// A text beside its label. What is to be copied, behind four spaces, is one line however long it is.
+fn labelled(label: &dyn std::fmt::Display, columns: usize, text: &str, width: usize) -> String {
+    format!("{label} {}", hanging(text, columns + 1, width))
+}
+
+/// How many columns errors may use.
+fn stderr_width() -> usize {
+    terminal_size::terminal_size_of(std::io::stderr()).map_or(LOG, |(width, _)| usize::from(width.0))
 }
 
 /// A text whose lines begin in the same column, the first without that.

@@ -2,12 +2,12 @@
 
 use super::{Printer, count, ledger_json, plan::action_word, spoken};
 use crate::{
-    advice::{Advice, held, lacks_room, no_room},
-    exit::{store_advice, with_request},
+    advice::{Advice, effect_advice},
+    exit::with_request,
     quotas::{self, Values},
 };
 use bedplate_aws::Ledger;
-use bedplate_engine::{EffectError, Failure, Outcome};
+use bedplate_engine::{Failure, Outcome};
 use bedplate_model::Json;
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -63,34 +63,7 @@ fn explain(failure: &Failure, values: &Values) -> (String, Advice) {
         message = format!("{message}: {source}");
         cause = source.source();
     }
-    let advice = match &failure.error {
-        EffectError::Call(error) => quotas::advice(error, values),
-        EffectError::Held { .. } => held(),
-        EffectError::Store(error) => store_advice(error),
-        EffectError::Foreign { id } => format!(
-            "choose another name in the configuration, or remove {id} if nobody needs it, then run the same command again"
-        )
-        .into(),
-        EffectError::WillNotSettle { .. } => Advice::new(
-            "someone or something else may be changing it back",
-            "find out who, then run the same command again",
-        ),
-        EffectError::Deadline { .. } => {
-            Advice::new("AWS is still working on it", "run the same command again: it goes on waiting")
-        }
-        EffectError::Broken { state } if lacks_room(state) => no_room(),
-        EffectError::Broken { .. } => {
-            "read AWS's reason above and remove its cause; the same command then replaces it".into()
-        }
-        EffectError::NeedsReplacement { .. } => "run the same command again: it plans the replacement".into(),
-        EffectError::Vanished { .. } => Advice::new(
-            "somebody else removed it",
-            "run the same command again: it makes it again",
-        ),
-        EffectError::Unresolved { .. } | EffectError::Misfit(_) | EffectError::Interrupted => {
-            "this is a defect of bedplate: please report it with this message".into()
-        }
-    };
+    let advice = effect_advice(&failure.error, |call| quotas::advice(call, values));
     (message, advice)
 }
 
