@@ -42,9 +42,9 @@ every resource of the account: what keeps one platform from another is an accoun
 policies can give it any: treat the deploying role as the administrator that it is. A permissions boundary or a policy of the
 organization limits it further.
 
-**What is denied** is said with the statement that is missing: see [troubleshooting](../troubleshooting.md#access-denied). `preflight`
-asks IAM beforehand about every action of the declared types, those of a `destroy` among them: for roles by the platform's names, for
-everything else on any resource. What a policy denies is refused; what no policy allows everywhere is a warning, because policies
+**What is denied** is said with the statement that is missing: see [troubleshooting](../troubleshooting.md#access-denied). `preflight`,
+and `bootstrap` when there is something to do, ask IAM beforehand about every action of the declared types, those of a `destroy` among
+them: for roles by the platform's names, for everything else on any resource. What a policy denies is refused; what no policy allows everywhere is a warning, because policies
 of your own may allow it for single resources.
 
 The objects in the cluster need no action in IAM: the cluster lets in who is an administrator there
