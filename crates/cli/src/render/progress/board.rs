@@ -326,12 +326,12 @@ mod tests {
 
     #[test]
     fn a_run_with_a_failure_a_retry_and_waits_at_80_columns() {
-        insta::assert_snapshot!(plain(&Run::new(true, false).to_the_middle().board, 4 * MINUTE, 80, 40));
+        insta::assert_snapshot!(plain(&Run::new(true, false).until_the_middle().board, 4 * MINUTE, 80, 40));
     }
 
     #[test]
     fn a_run_with_a_failure_a_retry_and_waits_at_160_columns() {
-        insta::assert_snapshot!(plain(&Run::new(true, false).to_the_middle().board, 4 * MINUTE, 160, 40));
+        insta::assert_snapshot!(plain(&Run::new(true, false).until_the_middle().board, 4 * MINUTE, 160, 40));
     }
 
     #[test]

@@ -112,17 +112,17 @@ mod tests {
 
     #[test]
     fn a_run_in_a_log() {
-        insta::assert_snapshot!(Run::new(false, false).to_the_end());
+        insta::assert_snapshot!(Run::new(false, false).until_the_end());
     }
 
     #[test]
     fn beside_a_picture_only_what_it_does_not_keep() {
-        insta::assert_snapshot!(Run::new(true, false).to_the_end());
+        insta::assert_snapshot!(Run::new(true, false).until_the_end());
     }
 
     #[test]
     fn with_all_details_every_repeated_call_is_mentioned() {
-        let text = Run::new(false, true).to_the_end();
+        let text = Run::new(false, true).until_the_end();
         assert_eq!(text.matches("ec2:DeleteSubnet: DependencyViolation, trying again").count(), 8, "{text}");
     }
 }

@@ -44,7 +44,7 @@ impl Run {
 
     /// Four minutes in: one thing is done, one failed, one call is repeated and held up, a cluster is being made, and the rest
     /// waits for it.
-    pub(super) fn to_the_middle(mut self) -> Self {
+    pub(super) fn until_the_middle(mut self) -> Self {
         self.begin(0, "network/vpc", Action::Update);
         self.begin(0, "network/subnet/app-a", Action::Delete);
         self.begin(0, "security/role/app", Action::Update);
@@ -79,8 +79,8 @@ impl Run {
     }
 
     /// All that was said until the cluster fails, too.
-    pub(super) fn to_the_end(self) -> String {
-        let mut run = self.to_the_middle();
+    pub(super) fn until_the_end(self) -> String {
+        let mut run = self.until_the_middle();
         run.wait(661, "cluster/cluster", "CREATING", 660, 540);
         let error = EffectError::Broken { state: "no room in use1-az1".to_owned() };
         let cluster = Address::new("cluster/cluster").unwrap();
