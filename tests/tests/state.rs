@@ -132,6 +132,49 @@ fn what_has_our_name_and_not_our_tags_is_named_and_left_alone() {
     project.run(&["plan"]).exits(3).says(&["security/role/flow-logs", "does not belong to this stack"]);
 }
 
+/// Of each type that is found by its name, one that somebody made in our place: a tag of somebody else's, and none of ours.
+#[test]
+fn nothing_that_only_has_our_name_is_taken_over() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    project.bootstrap();
+    let state = project.state();
+    let keys = ["bedplate:stack", "bedplate:address", "bedplate:generation"];
+    let arn = |address: &str| state["resources"][address]["outputs"]["arn"].clone();
+    // The service, its way to take tags away, how it names the resource, and how it names the keys.
+    let untag = [
+        ("database/cluster", "rds", "remove_tags_from_resource", "ResourceName", "TagKeys"),
+        ("database/subnet-group", "rds", "remove_tags_from_resource", "ResourceName", "TagKeys"),
+        ("cache/subnet-group", "elasticache", "remove_tags_from_resource", "ResourceName", "TagKeys"),
+        ("sessions/table", "dynamodb", "untag_resource", "ResourceArn", "TagKeys"),
+        ("secrets/api-keys", "secretsmanager", "untag_resource", "SecretId", "TagKeys"),
+        ("costs/topic", "sns", "untag_resource", "ResourceArn", "TagKeys"),
+        ("cluster/cluster", "eks", "untag_resource", "resourceArn", "tagKeys"),
+        ("cluster/load-balancer", "elbv2", "remove_tags", "ResourceArns", "TagKeys"),
+        ("network/log-group", "logs", "untag_resource", "resourceArn", "tagKeys"),
+    ];
+    for (address, service, operation, resource, tags) in untag {
+        let named = arn(address);
+        assert!(named.is_string(), "{address} has an ARN: {:?}", addresses(&state));
+        let named = if resource == "ResourceArns" { json!([named]) } else { named };
+        cloud.call(service, operation, json!({resource: named, tags: keys}));
+    }
+    let bucket = state["resources"]["storage/data-lake"]["outputs"]["name"].clone();
+    cloud.call("s3", "delete_bucket_tagging", json!({"Bucket": bucket}));
+
+    fs_err::remove_file(project.state_path()).unwrap();
+    let before = cloud.inventory();
+    cloud.reset_calls();
+    let named: Vec<&str> = untag.iter().map(|row| row.0).chain(["storage/data-lake"]).collect();
+    project.run(&["state", "recover"]).exits(3).says(&named);
+    for address in named {
+        assert!(!addresses(&project.state()).contains(address), "{address}");
+    }
+    project.run(&["bootstrap", "--yes"]).exits(3).says(&["does not belong to this stack"]);
+    assert_eq!(cloud.mutating_calls(), 0, "{:?}", cloud.calls());
+    assert_eq!(cloud.inventory(), before);
+}
+
 #[test]
 fn records_are_moved_forgotten_and_brought_back() {
     let cloud = Cloud::start();

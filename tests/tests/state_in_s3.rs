@@ -166,6 +166,24 @@ fn the_lock_of_another_machine_is_watched_and_taken_over_only_when_it_stands_sti
 }
 
 #[test]
+fn a_holder_writes_its_lock_for_as_long_as_it_waits() {
+    let cloud = cloud();
+    let project = Project::network_and_cluster(&cloud, "");
+    let first = waiting(&project);
+    let written = || {
+        let lock = json!({"Bucket": BUCKET, "Prefix": format!("{KEY}.lock")});
+        cloud.call("s3", "list_object_versions", lock).list("Versions").len()
+    };
+    let taken = written();
+    // Two heartbeats, 16 s, after which a lock that nobody writes would soon be taken over.
+    while written() < taken + 2 {
+        std::thread::yield_now();
+    }
+    cloud.advance(36000);
+    first.finish().exits(0);
+}
+
+#[test]
 fn who_lost_the_lock_changes_nothing_more() {
     let cloud = cloud();
     let project = Project::network_and_cluster(&cloud, "");

@@ -11,8 +11,9 @@ from typing import Any
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.ec2.models import EC2Backend
 from moto.elbv2.models import elbv2_backends
-from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
+from moto.resourcegroupstaggingapi.models import iter_taggable_backends
 from moto.s3.models import s3_backends
 from moto.wafv2.models import wafv2_backends
 
@@ -41,10 +42,14 @@ def tagged(region: str) -> Iterator[tuple[str, Tags]]:
     for arn, tags in [*_own(region), *(_iam() if region == HOME else ())]:
         if tags:
             yield arn, tags
-    for one in resourcegroupstaggingapi_backends[settings.ACCOUNT][region]._get_resources_generator():
-        service = one.arn.split(":")[2]
-        if service not in OWN and one.tags and (service != "s3" or _bucket_region(one.arn) == region):
-            yield one.arn, one.tags
+    for backend in iter_taggable_backends(settings.ACCOUNT, region):
+        # Looked up above, and by far the most: this is asked after every call that changes something.
+        if isinstance(backend, EC2Backend):
+            continue
+        for one in backend.iter_tagged_resources():
+            service = one.arn.split(":")[2]
+            if service not in OWN and one.tags and (service != "s3" or _bucket_region(one.arn) == region):
+                yield one.arn, one.tags
 
 
 def _own(region: str) -> Iterator[tuple[str, Tags]]:
