@@ -208,6 +208,16 @@ impl Project {
         run
     }
 
+    /// Runs the program to its end with nobody who reads its results: `bedplate … | head -0`.
+    pub fn run_into_nothing(&self, args: &[&str]) -> Run {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = self.command(args);
+        command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        let output = command.spawn().and_then(Child::wait_with_output).expect("the program starts");
+        Run::new(args, output)
+    }
+
     /// Starts the program and leaves it running.
     pub fn start(&self, args: &[&str]) -> Running {
         self.start_with(args, &[])

@@ -86,8 +86,8 @@ impl Color {
 pub(crate) enum Command {
     /// Write a commented platform.toml, from flags or by asking; never overwrites.
     Init(InitArgs),
-    /// Show the settings in force and where each came from.
-    Config,
+    /// Show the settings in force and where each came from, and the state, profile and endpoint that are used.
+    Config(ConfigArgs),
     /// Answer whether a bootstrap would work; change nothing.
     Preflight,
     /// Show what would change and why, field by field.
@@ -154,6 +154,14 @@ impl InitArgs {
         let all = [&self.project_name, &self.region, &self.account_id, &self.alert_email, &self.monthly_budget_limit];
         all.iter().all(|it| it.is_some())
     }
+}
+
+/// `config`
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// Print the JSON schema of the file instead, for editors.
+    #[arg(long)]
+    pub(crate) schema: bool,
 }
 
 /// `plan`

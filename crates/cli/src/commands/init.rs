@@ -1,14 +1,26 @@
-//! `init`: writes a commented configuration, from flags or by asking.
+//! `init`: writes a commented configuration, from flags or by asking, and the schema that editors check it with.
 
+use super::config::{derived, schema_text};
 use crate::{
     args::{Globals, InitArgs},
     exit::{Exit, Refused},
     render::Printer,
 };
-use anyhow::{Context, Result};
-use bedplate_platform::config::{Config, Setting, settings};
+use anyhow::{Context, Error, Result};
+use bedplate_model::Json;
+use bedplate_platform::config::{Config, Environment, Setting, json_schema, settings};
 use dialoguer::Input;
-use std::{fmt::Write as _, fs::File, io::IsTerminal, io::Write as _};
+use serde_json::json;
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs::File,
+    io::{ErrorKind, IsTerminal, Write as _},
+    path::Path,
+};
+
+/// Beside the configuration, whose first line names it.
+const SCHEMA: &str = "platform.schema.json";
 
 /// A question: the setting, its flag's value, and what is proposed.
 struct Question<'a> {
@@ -21,10 +33,7 @@ struct Question<'a> {
 pub(crate) async fn run(globals: &Globals, args: &InitArgs, printer: &Printer) -> Result<Exit> {
     let path = &globals.config;
     if path.exists() {
-        return Err(Refused::new(
-            format!("{} exists already and is not overwritten", path.display()),
-            "edit it, or give another name with --config",
-        ));
+        return Err(exists(path));
     }
     let aws = proposals(globals, args).await;
     let questions = [
@@ -49,18 +58,46 @@ pub(crate) async fn run(globals: &Globals, args: &InitArgs, printer: &Printer) -
             proposal: Some("5000".to_owned()),
         },
     ];
-    let answers = answers(&questions, printer)?;
-    let mut text = String::new();
+    let Some(answers) = answers(&questions, printer)? else {
+        printer.note("\nNothing was written.");
+        return Ok(Exit::Interrupted);
+    };
+    let mut text = format!("#:schema ./{SCHEMA}\n\n");
     for (key, answer) in &answers {
         _ = writeln!(text, "{}", described(key, answer)?);
     }
-    _ = writeln!(text, "{}", described("environment", globals.environment.as_deref().unwrap_or("production"))?);
-    text.push_str(&defaults());
+    text.push_str(&described(
+        "environment",
+        globals.environment.as_deref().unwrap_or(Environment::default().as_str()),
+    )?);
     // Refuses what would be refused later, with the file's own messages.
-    Config::parse(&text, &path.display().to_string())?;
-    write(path, &text)?;
-    printer.note(&format!("Wrote {}. Next: `bedplate preflight`, then `bedplate bootstrap`.", path.display()));
+    let config = Config::parse(&text, &path.display().to_string())?;
+    text.push_str(&defaults(&config));
+    let schema = path.with_file_name(SCHEMA);
+    // First: without it, and with the configuration, the same command would be refused.
+    let known = !write(&schema, &schema_text())?;
+    if !write(path, &text)? {
+        return Err(exists(path));
+    }
+    if printer.json {
+        let written: Vec<_> = [path, &schema].into_iter().take(if known { 1 } else { 2 }).collect();
+        printer.document(&json!({"format": 1, "written": written}));
+        return Ok(Exit::Done);
+    }
+    let (path, schema) = (path.display(), schema.display());
+    let schema = match known {
+        true => format!("left {schema} as it was (`bedplate config --schema` prints that of this version)"),
+        false => format!("{schema}, with which editors complete and check it"),
+    };
+    printer.note(&format!("Wrote {path} and {schema}.\nNext: `bedplate preflight`, then `bedplate bootstrap`."));
     Ok(Exit::Done)
+}
+
+fn exists(path: &Path) -> Error {
+    Refused::new(
+        format!("{} exists already and is not overwritten", path.display()),
+        "edit it, or give another name with --config",
+    )
 }
 
 /// What the environment and the credentials already tell.
@@ -79,7 +116,7 @@ async fn proposals(globals: &Globals, args: &InitArgs) -> Proposals {
     }
     let known = "us-east-1".to_owned();
     // Nobody is asked, so nothing has to be proposed.
-    if args.complete() || !std::io::stdin().is_terminal() {
+    if args.complete() || !somebody() {
         return Proposals { region: known, account: None };
     }
     let config = loader.load().await;
@@ -89,31 +126,53 @@ async fn proposals(globals: &Globals, args: &InitArgs) -> Proposals {
     Proposals { region, account }
 }
 
-fn answers(questions: &[Question<'_>], printer: &Printer) -> Result<Vec<(&'static str, String)>> {
+/// `None` for who left it.
+fn answers(questions: &[Question<'_>], printer: &Printer) -> Result<Option<Vec<(&'static str, String)>>> {
     let missing: Vec<&str> = questions.iter().filter(|it| it.given.is_none()).map(|it| it.key).collect();
-    if !missing.is_empty() && (printer.json || !std::io::stdin().is_terminal()) {
+    if !missing.is_empty() && (printer.json || !somebody()) {
         let flags: Vec<String> = missing.iter().map(|key| format!("--{}", key.replace('_', "-"))).collect();
         return Err(Refused::new("nobody is there to ask", format!("give {}", flags.join(", "))));
     }
     let mut answers = Vec::new();
     for question in questions {
         let answer = match question.given {
-            Some(given) => given.clone(),
-            None => ask(question)?,
+            Some(given) => Some(given.clone()),
+            None => ask(question, printer)?,
         };
+        let Some(answer) = answer else { return Ok(None) };
         answers.push((question.key, answer));
     }
-    Ok(answers)
+    Ok(Some(answers))
 }
 
-fn ask(question: &Question<'_>) -> Result<String> {
-    let input =
-        Input::<String>::new().with_prompt(question.ask).validate_with(|answer: &String| check(question.key, answer));
-    let input = match &question.proposal {
-        Some(proposal) => input.default(proposal.clone()),
-        None => input,
-    };
-    input.interact_text().context("cannot ask")
+/// Whether there is anybody who sees a question and can answer it.
+fn somebody() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+/// Asks until the answer is right. A wrong one stays on the screen with what is wrong about it, and is there to be edited.
+///
+/// `None` after Ctrl-C.
+fn ask(question: &Question<'_>, printer: &Printer) -> Result<Option<String>> {
+    let mut wrong: Option<String> = None;
+    loop {
+        let mut input = Input::<String>::new().with_prompt(question.ask);
+        if let Some(wrong) = wrong {
+            input = input.with_initial_text(wrong);
+        } else if let Some(proposal) = &question.proposal {
+            input = input.default(proposal.clone());
+        }
+        let answer = match input.interact_text() {
+            Ok(answer) => answer,
+            Err(dialoguer::Error::IO(error)) if error.kind() == ErrorKind::Interrupted => return Ok(None),
+            Err(error) => return Err(error).context("cannot ask"),
+        };
+        match check(question.key, &answer) {
+            Ok(()) => return Ok(Some(answer)),
+            Err(fault) => printer.error(&fault, None),
+        }
+        wrong = Some(answer);
+    }
 }
 
 /// Checks one answer as the file's check would, beside right answers to everything else.
@@ -129,8 +188,14 @@ fn check(key: &str, answer: &str) -> Result<(), String> {
         .iter()
         .map(|(other, value)| format!("{other} = {}\n", quoted(if *other == key { answer } else { value })))
         .collect();
-    Config::parse(&text, "").map(|_| ()).map_err(|error| {
-        error.problems().first().map_or_else(|| error.to_string(), |problem| problem.fault().to_string())
+    Config::parse(&text, "").map(|_| ()).map_err(|error| match error.problems().first() {
+        // Here nobody writes a key, and the quotes come by themselves.
+        Some(problem) => {
+            let what = problem.what();
+            let what = what.strip_prefix(&format!("`{key}`: ")).unwrap_or(what);
+            format!("{what}: {}; {}", problem.why(), problem.help().replace(" in quotes", ""))
+        }
+        None => error.to_string(),
     })
 }
 
@@ -142,43 +207,69 @@ fn described(key: &str, value: &str) -> Result<String> {
     Ok(format!("{}{key} = {}\n", comment(setting), quoted(value)))
 }
 
-/// All other settings with their defaults, commented out.
-fn defaults() -> String {
+/// All other settings with their defaults, commented out so that a file without any `#` before a key or a table means the
+/// same: what is for people has a space after it.
+fn defaults(config: &Config) -> String {
     let mut text = String::from(
         "\n# Everything below has a default, which is what stands here. To change a setting, take the `#` away from it and\n\
-         # from the table above it.\n",
+         # from the table above it.\n\n",
     );
-    let mut table = String::new();
-    for setting in settings().iter().filter(|setting| !setting.table.is_empty()) {
+    let all = settings();
+    let given = |setting: &&Setting| setting.required || (setting.table.is_empty() && setting.key == "environment");
+    let derived: BTreeMap<_, _> = derived(config).into_iter().collect();
+    let schema = json_schema();
+    let mut table = "";
+    for setting in all.iter().filter(|setting| !given(setting)) {
         if setting.table != table {
-            table.clone_from(&setting.table);
+            table = &setting.table;
             _ = writeln!(text, "\n#[{table}]");
         }
         text.push_str(&comment(setting));
-        match &setting.default {
-            Some(default) => _ = writeln!(text, "#{} = {default}", setting.key),
-            None => _ = writeln!(text, "#{} =", setting.key),
+        let path = if table.is_empty() { setting.key.clone() } else { format!("{table}.{}", setting.key) };
+        let derived = derived.get(path.as_str()).and_then(toml);
+        match (setting.default.clone().or(derived), example(&schema, &path)) {
+            (Some(value), _) => _ = writeln!(text, "#{} = {value}", setting.key),
+            (None, Some(value)) => _ = writeln!(text, "# Not set. For example: {} = {value}", setting.key),
+            (None, None) => text.push_str("# Not set.\n"),
         }
     }
+    text.push_str(
+        "\n# What is different in one environment, which --environment or BEDPLATE_ENVIRONMENT chooses. For example:\n\
+         # [environments.development]\n# network.nat_gateways = \"single\"\n",
+    );
     text
 }
 
+/// A value that the schema shows for a setting.
+fn example(schema: &Json, path: &str) -> Option<String> {
+    let setting = path.split('.').try_fold(schema, |schema, key| schema["properties"].get(key))?;
+    setting["examples"].get(0).and_then(toml)
+}
+
+fn toml(value: &Json) -> Option<String> {
+    toml::Value::try_from(value).ok().map(|value| value.to_string())
+}
+
+/// Within the columns of an editor, and never within a name.
 fn comment(setting: &Setting) -> String {
     let range = setting.range.as_ref().map(|range| format!(" ({range})")).unwrap_or_default();
     let whole = format!("{}{range}", setting.doc);
-    textwrap::wrap(&whole, 112).iter().map(|line| format!("# {line}\n")).collect()
+    let options = textwrap::Options::new(112)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(&whole, options).iter().map(|line| format!("# {line}\n")).collect()
 }
 
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-/// Never over a file that came meanwhile.
-fn write(path: &std::path::Path, text: &str) -> Result<()> {
-    let mut file = File::options()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    file.write_all(text.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+/// Whether it was written: never over a file that is there, or came meanwhile.
+fn write(path: &Path, text: &str) -> Result<bool> {
+    let cannot = || format!("cannot write {}", path.display());
+    match File::options().write(true).create_new(true).open(path) {
+        Ok(mut file) => file.write_all(text.as_bytes()).with_context(cannot).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error).with_context(cannot),
+    }
 }

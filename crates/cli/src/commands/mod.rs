@@ -34,7 +34,7 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
     match &cli.command {
         Command::Report(args) => report::run(globals, args, printer),
         Command::Init(args) => init::run(globals, args, printer).await,
-        Command::Config => config::run(globals, printer),
+        Command::Config(args) => config::run(globals, args, printer).await,
         Command::Preflight => preflight::run(globals, printer).await,
         Command::Plan(args) => plan::run(globals, args, printer).await,
         Command::Bootstrap(args) => bootstrap::run(globals, args, printer).await,
@@ -50,6 +50,6 @@ pub(crate) async fn run(cli: Cli, printer: &Printer) -> Result<Exit> {
         Command::Token(args) => token::run(globals, args, printer).await,
         Command::Graph(args) => graph::run(globals, args, printer).await,
         Command::State(args) => state::run(globals, args, printer).await,
-        Command::Completions { shell } => Ok(completions::run(*shell)),
+        Command::Completions { shell } => Ok(completions::run(*shell, printer)),
     }
 }
