@@ -1,19 +1,29 @@
 //! The documents: every command in their `sh` blocks is run, every command they speak of exists, and every link leads somewhere.
 
-use bedplate_tests::{Cloud, JsonExt, Project, root};
+use bedplate_tests::{Cloud, JsonExt, Project, python, root};
 use serde_json::json;
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// What is not run here: page, what the block begins with, and why.
 const NOT_RUN: &[(&str, &str, &str)] = &[
-    ("README.md", "cargo xtask", "it builds and tests the project, this test with it"),
+    ("README.md", "cargo xtask", "`cargo xtask test` runs this test, and the demo as a part of its own"),
     ("README.md", "cargo install", "it builds the project for minutes, and puts it among the person's programs"),
-    ("docs/guide.md", "cargo xtask", "it builds the project and goes on until Ctrl-C"),
+    ("docs/guide.md", "cargo xtask", "they go on until Ctrl-C; `cargo xtask test` runs the demo to its end"),
     ("docs/guide.md", "cargo install", "it builds the project for minutes, and puts it among the person's programs"),
-    ("docs/reference/permissions.md", "sed", "it needs the AWS CLI; the policies are linted by another test"),
+    (
+        "docs/reference/permissions.md",
+        "sed",
+        "it needs the AWS CLI; its operations and options are looked up, and the policies linted, by other tests",
+    ),
+    (
+        "docs/ci.md",
+        "aws",
+        "they need the AWS CLI; they are looked up, and those on S3 are carried out before the workflow is run",
+    ),
     ("docs/from-terraform.md", "terraform", "it needs Terraform and a state of it"),
 ];
 
@@ -96,9 +106,14 @@ impl Page {
     }
 }
 
+/// A line without what the shell does not read.
+fn without_remark(command: &str) -> &str {
+    command.split('#').next().unwrap_or_default().trim()
+}
+
 /// The words that a person would type, and those that answer what is asked then.
 fn typed(command: &str) -> Vec<&str> {
-    let command = command.split('#').next().unwrap_or_default().trim();
+    let command = without_remark(command);
     let words = command.strip_prefix("bedplate ").unwrap_or_else(|| panic!("what to do with `{command}`?"));
     let answers = ASKED.iter().filter(|(asks, _)| words == *asks || words.starts_with(&format!("{asks} ")));
     words.split_whitespace().chain(answers.flat_map(|(_, answers)| answers.iter().copied())).collect()
@@ -127,15 +142,18 @@ fn every_command_works() {
         }
         prepare(&page, &cloud, &project);
         for command in blocks.into_iter().flatten() {
-            // Into a file, where the shell would put it there.
-            let (command, file) = command.split_once(" > ").unwrap_or((command, ""));
+            // As the shell would: into a file, in the home directory, into a new folder.
+            let command = command.replace("~/", &format!("{}/", project.path("").display()));
+            if let Some(folder) = command.strip_prefix("mkdir -p ") {
+                fs_err::create_dir_all(folder).unwrap();
+                continue;
+            }
+            let (command, file) = command.split_once(" > ").unwrap_or((&command, ""));
             let run = project.run(&typed(command));
             if !file.is_empty() {
                 project.write(file, &run.stdout);
             }
-            let other = OTHER_CODES
-                .iter()
-                .position(|it| page.name == it.0 && command.split('#').next().unwrap_or_default().trim() == it.1);
+            let other = OTHER_CODES.iter().position(|it| page.name == it.0 && without_remark(command) == it.1);
             other_codes.extend(other);
             let code = other.map_or(0, |index| OTHER_CODES[index].2);
             assert_eq!(run.code, Some(code), "{}: {run}", page.name);
@@ -143,6 +161,113 @@ fn every_command_works() {
     }
     assert_eq!(not_run.len(), NOT_RUN.len(), "some of what is not run is not there: {not_run:?}");
     assert_eq!(other_codes.len(), OTHER_CODES.len(), "some of the other codes do not occur: {other_codes:?}");
+}
+
+/// What the steps of the workflow run, as they stand there.
+#[test]
+fn the_workflow_runs() {
+    let page = fs_err::read_to_string(root().join("docs/ci.md")).unwrap();
+    let place = page.lines().find_map(|line| line.trim().strip_prefix("BEDPLATE_STATE: ")).expect("where the state is");
+    let bucket = place.strip_prefix("s3://").and_then(|rest| rest.split('/').next()).expect("in a bucket");
+    let environment = [("BEDPLATE_STATE", place), ("AWS_REGION", "us-east-1")];
+    let steps: Vec<&str> = page.lines().filter_map(|line| line.trim().strip_prefix("- run: bedplate ")).collect();
+    let steps: Vec<Vec<&str>> = steps.iter().map(|step| without_remark(step).split_whitespace().collect()).collect();
+    assert_eq!(steps, [&["plan"][..], &["drift"], &["bootstrap", "--yes"]]);
+
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, "");
+    project.run_with(&steps[2], &environment).exits(3).says(&["there is no bucket", bucket]);
+    // What the page says to do once.
+    let commands: Vec<&str> = page.lines().filter(|line| line.starts_with("aws s3api ")).collect();
+    assert_eq!(commands.len(), 4);
+    for command in commands {
+        s3api(&cloud, command);
+    }
+    // From a runner of GitHub's, which is not in the VPC.
+    cloud.reach_clusters(false);
+    project.run_with(&steps[0], &environment).ok().says(&["only inside its VPC"]);
+    project.run_with(&steps[2], &environment).exits(1).says(&["cluster/namespace", "cannot be reached"]);
+    // Once from where it can be reached; from then on the pipeline gets on.
+    cloud.reach_clusters(true);
+    project.run_with(&["bootstrap", "--yes"], &environment).ok();
+    cloud.reach_clusters(false);
+    for step in &steps {
+        project.run_with(step, &environment).ok().says(&["not looked at"]);
+    }
+    cloud.ec2("delete_tags", json!({"Resources": [vpc(&cloud)], "Tags": [{"Key": "Project"}]}));
+    project.run_with(&steps[1], &environment).exits(2);
+}
+
+/// The one that bedplate made.
+fn vpc(cloud: &Cloud) -> String {
+    let mine = json!({"Filters": [{"Name": "tag:Project", "Values": ["fintechglobal"]}]});
+    cloud.ec2("describe_vpcs", mine)["Vpcs"][0].text("VpcId").to_owned()
+}
+
+/// A command of the AWS CLI on S3 whose values are flags, `Key=value` or JSON.
+fn s3api(cloud: &Cloud, command: &str) {
+    let words = words(command);
+    let camel = |flag: &str| flag.split('-').map(|part| part[..1].to_uppercase() + &part[1..]).collect::<String>();
+    let mut arguments = json!({});
+    for pair in words[3..].chunks(2) {
+        let [flag, value] = pair else { panic!("{command}") };
+        let truth = |value: &str| value.parse().map_or_else(|_| json!(value), |it: bool| json!(it));
+        let value = match value.split_once('=') {
+            _ if value.starts_with('{') => serde_json::from_str(value).unwrap(),
+            Some(_) => value
+                .split(',')
+                .filter_map(|it| it.split_once('='))
+                .map(|(key, it)| (key.to_owned(), truth(it)))
+                .collect(),
+            None => json!(value),
+        };
+        match flag.as_str() {
+            "--region" => {}
+            flag => arguments[camel(flag.trim_start_matches("--"))] = value,
+        }
+    }
+    cloud.call("s3", &words[2].replace('-', "_"), arguments);
+}
+
+/// The words of a command as the shell reads them.
+fn words(command: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (number, part) in command.split('\'').enumerate() {
+        match number % 2 {
+            // Between quotes.
+            1 => words.last_mut().unwrap().push_str(part),
+            _ => {
+                for (number, piece) in part.split(' ').enumerate() {
+                    if number > 0 {
+                        words.push(String::new());
+                    }
+                    words.last_mut().unwrap().push_str(piece);
+                }
+            }
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// That AWS has the operations that the pages call with the AWS CLI, with the options that they give.
+#[test]
+fn every_command_of_the_aws_cli_exists() {
+    let mut commands = Vec::new();
+    for page in pages() {
+        let (_, blocks) = page.parts();
+        let lines = blocks.iter().flat_map(|(_, lines)| lines.iter().copied());
+        let all = page.inline().into_iter().chain(lines).map(str::trim).filter(|text| text.starts_with("aws "));
+        // Of what is only spoken of, no more than the name is sure to be there.
+        let complete = |text: &str| !text.contains(['…', '<', '[']);
+        commands.extend(all.filter(|text| complete(text)).map(|text| json!([page.name, words(text)])));
+    }
+    assert!(commands.len() > 10, "{commands:?}");
+    let mut check = Command::new(python());
+    check.arg(root().join("tests/python/aws_cli.py")).arg(json!(commands).to_string());
+    let output = check.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
 }
 
 /// What a page takes for granted.

@@ -17,7 +17,9 @@ use std::{collections::BTreeMap, env};
 
 /// A setting in force.
 struct Setting {
-    path: String,
+    table: String,
+    /// In its table.
+    key: String,
     value: Json,
     origin: Origin,
 }
@@ -59,7 +61,10 @@ pub(crate) async fn run(globals: &Globals, args: &ConfigArgs, printer: &Printer)
     let whole = with_derived(&config)?;
     collect(&whole, "", &lines, &mut settings);
     let mut came_from = |path: &str, origin: Origin| {
-        settings.iter_mut().filter(|setting| setting.path == path).for_each(|setting| setting.origin = origin.clone());
+        settings
+            .iter_mut()
+            .filter(|setting| setting.path() == path)
+            .for_each(|setting| setting.origin = origin.clone());
     };
     if variable("AWS_REGION").is_some() {
         came_from("region", Origin::Environment("AWS_REGION".to_owned()));
@@ -67,7 +72,7 @@ pub(crate) async fn run(globals: &Globals, args: &ConfigArgs, printer: &Printer)
     if chosen.is_some() {
         came_from("environment", given.origin("environment", "--environment", "BEDPLATE_ENVIRONMENT"));
     }
-    let region = settings.iter().find(|setting| setting.path == "region").map(|setting| setting.origin.clone());
+    let region = settings.iter().find(|setting| setting.path() == "region").map(|setting| setting.origin.clone());
     let around = surroundings(globals, &config, &given, region.unwrap_or(Origin::Default)).await;
     let name = globals.config.display().to_string();
     if printer.json {
@@ -85,13 +90,12 @@ pub(crate) async fn run(globals: &Globals, args: &ConfigArgs, printer: &Printer)
     printer.result("");
     let mut table = "";
     for setting in &settings {
-        let (parent, key) = setting.path.rsplit_once('.').unwrap_or(("", &setting.path));
-        if parent != table {
-            printer.result(&format!("\n[{}]", parent.bold()));
-            table = parent;
+        if setting.table != table {
+            table = &setting.table;
+            printer.result(&format!("\n[{}]", table.bold()));
         }
         let Ok(value) = toml::Value::try_from(&setting.value) else { continue };
-        printer.result(&format!("{key} = {value}  {}", setting.origin.shown(&name)));
+        printer.result(&format!("{} = {value}  {}", quoted(&setting.key), setting.origin.shown(&name)));
     }
     Ok(Exit::Done)
 }
@@ -193,14 +197,28 @@ async fn surroundings(globals: &Globals, config: &Config, given: &Given, region:
 /// A table's settings before the tables in it, so that the result is TOML. What is not set and has no default is left out.
 fn collect(json: &Json, path: &str, lines: &BTreeMap<String, usize>, settings: &mut Vec<Setting>) {
     let Some(object) = json.as_object() else { return };
-    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     for (key, value) in object.iter().filter(|(_, value)| !value.is_object() && !value.is_null()) {
-        let path = below(key);
-        let origin = lines.get(&path).map_or(Origin::Default, |line| Origin::File(*line));
-        settings.push(Setting { path, value: value.clone(), origin });
+        let origin = lines.get(&below(path, key)).map_or(Origin::Default, |line| Origin::File(*line));
+        settings.push(Setting { table: path.to_owned(), key: key.clone(), value: value.clone(), origin });
     }
     for (key, value) in object.iter().filter(|(_, value)| value.is_object()) {
-        collect(value, &below(key), lines, settings);
+        collect(value, &below(path, key), lines, settings);
+    }
+}
+
+fn below(table: &str, key: &str) -> String {
+    if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") }
+}
+
+/// A key as TOML: those of the user's own may be any text.
+fn quoted(key: &str) -> String {
+    let bare = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+    if key.chars().all(bare) { key.to_owned() } else { toml::Value::from(key).to_string() }
+}
+
+impl Setting {
+    fn path(&self) -> String {
+        below(&self.table, &self.key)
     }
 }
 
@@ -228,5 +246,5 @@ impl Origin {
 }
 
 fn as_json(setting: &Setting) -> Json {
-    json!({"path": setting.path, "value": setting.value, "origin": setting.origin.json()})
+    json!({"path": setting.path(), "value": setting.value, "origin": setting.origin.json()})
 }
