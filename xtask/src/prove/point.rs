@@ -2,9 +2,11 @@
 
 use std::fmt;
 
-/// The signals of which each ends a run: a lost terminal, an abort, `kill -QUIT`, a limit of CPU time, a second Ctrl-C, a polite
+/// The signals of which each ends a run: a lost terminal, an abort, an alarm, a limit of CPU time, a second Ctrl-C, a polite
 /// request. SIGPIPE and a SIGSEGV from outside end no program in Rust.
-const SIGNALS: [&[i32]; 6] = [&[1], &[6], &[3], &[24], &[2, 2], &[15]];
+const SIGNALS: [&[i32]; 6] = [&[HANGUP], &[6], &[14], &[24], &[2, 2], TERMINATE];
+const HANGUP: i32 = 1;
+const TERMINATE: &[i32] = &[15];
 const KILL: &[i32] = &[9];
 
 /// Where a real kill happens. Looks while it waits and saves are fewer than calls, by about so much.
@@ -117,13 +119,25 @@ pub(super) fn kills(signal: Signal, number: u64, draw: u64, seed: u64, changes: 
     };
     match signal {
         Signal::Kill | Signal::Lost => vec![one(KILL, changes)],
-        Signal::Other => vec![one(SIGNALS[number as usize % SIGNALS.len()], changes)],
+        Signal::Other => vec![one(other(number), changes)],
         Signal::Double => {
             let first = one(KILL, changes);
             let left = changes.saturating_sub(first.nth);
             vec![first, one(KILL, left / 2), one(KILL, left / 4)]
         }
     }
+}
+
+/// One of the other signals. Under `nohup` the end of the terminal ends nothing: then it is a polite request.
+fn other(number: u64) -> &'static [i32] {
+    let signals = SIGNALS[number as usize % SIGNALS.len()];
+    if signals == [HANGUP] && hangup_ignored() { TERMINATE } else { signals }
+}
+
+fn hangup_ignored() -> bool {
+    let status = fs_err::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap_or_default();
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1)
 }
 
 /// SplitMix64: the same numbers for the same seed, everywhere.
