@@ -263,7 +263,9 @@ fn what_a_caller_may_not_do() {
     project.bootstrap();
     cloud.reset_calls();
     project.bootstrap();
-    for call in ["iam:SimulatePrincipalPolicy", "rds:DescribeDBEngineVersions", "elasticache:DescribeCacheEngineVersions"] {
+    for call in
+        ["iam:SimulatePrincipalPolicy", "rds:DescribeDBEngineVersions", "elasticache:DescribeCacheEngineVersions"]
+    {
         assert_eq!(cloud.calls().get(call), None, "{call} was made for no changes");
     }
 }
@@ -347,8 +349,12 @@ fn a_zone_without_room() {
     let zones: Vec<&str> = zones.list("AvailabilityZones").iter().map(|zone| zone.text("ZoneId")).collect();
     cloud.switch(json!({"full-zones": zones}));
     let run = project.run(&target).exits(1);
-    let words =
-        ["database/", "InsufficientDBInstanceCapacity", "the zone has no room for this type", "`zone_ids` in [network]"];
+    let words = [
+        "database/",
+        "InsufficientDBInstanceCapacity",
+        "the zone has no room for this type",
+        "`zone_ids` in [network]",
+    ];
     shown("no-capacity", &project, &cloud, &run, &words);
     cloud.switch(json!({"full-zones": []}));
     project.run(&target).ok();
@@ -366,7 +372,8 @@ fn a_zone_without_room_for_the_cluster() {
     full(&["use1-az1"]);
     let apply = ["apply", "--yes", "--target", "cluster/node-group"];
     let run = project.run(&["apply", "--yes", "--target", "cluster/cluster"]).exits(1);
-    let words = ["cluster/cluster", "UnsupportedAvailabilityZoneException", "no room for a control plane", "`zone_ids`"];
+    let words =
+        ["cluster/cluster", "UnsupportedAvailabilityZoneException", "no room for a control plane", "`zone_ids`"];
     shown("zone-refused", &project, &cloud, &run, &words);
     full(&[]);
     project.run(&["apply", "--yes", "--target", "cluster/cluster"]).ok();
@@ -459,7 +466,8 @@ fn a_field_that_somebody_else_has() {
     let project = Project::network_and_cluster(&cloud, "");
     project.bootstrap();
     let path = "/apis/autoscaling/v2/namespaces/fintech-prod/horizontalpodautoscalers/fintech-api-hpa";
-    let (status, found) = cloud.kubernetes("fintechglobal-cluster", "PATCH", path, Some(json!({"spec": {"maxReplicas": 30}})));
+    let (status, found) =
+        cloud.kubernetes("fintechglobal-cluster", "PATCH", path, Some(json!({"spec": {"maxReplicas": 30}})));
     assert_eq!(status, 200, "{found:#}");
     let run = project.run(&["apply", "--yes"]).exits(1);
     let words = ["cluster/autoscaler", "FieldManagerConflict", "someone", "takes none by force"];
@@ -505,7 +513,8 @@ fn something_in_the_way_of_a_removal() {
     // What happens while it is tried again, and what it says at the end.
     let destroy = ["destroy", "--yes"];
     let run = project.run_with(&destroy, &[("BEDPLATE_PATIENCE", "5")]).exits(1);
-    let lines = run.stderr.lines().filter(|line| line.contains("network/subnet/app-a ") && !line.contains(" failed: ec2"));
+    let lines =
+        run.stderr.lines().filter(|line| line.contains("network/subnet/app-a ") && !line.contains(" failed: ec2"));
     let line = lines.filter(|line| line.contains("held by")).map(same).next();
     let line = line.unwrap_or_else(|| panic!("nobody is named: {run}"));
     let (_, held) = line.split_once("held by").expect("it was looked for");

@@ -210,13 +210,20 @@ pub(crate) fn call_advice(error: &CallError) -> Advice {
              not made yet: `bedplate destroy` removes what there is of it",
         ),
         _ if lacks_room(code) || lacks_room(&message) => no_room(),
-        _ if ["unsupported kubernetes version", "cannot find version", "not a supported version", "unsupported version"]
-            .iter()
-            .any(|part| says(part)) =>
+        _ if [
+            "unsupported kubernetes version",
+            "cannot find version",
+            "not a supported version",
+            "unsupported version",
+        ]
+        .iter()
+        .any(|part| says(part)) =>
         {
             Advice::new(
                 "AWS no longer offers this version, or does not offer it yet",
-                format!("set the version in the configuration to one that it offers (`bedplate preflight` names them), {AGAIN}"),
+                format!(
+                    "set the version in the configuration to one that it offers (`bedplate preflight` names them), {AGAIN}"
+                ),
             )
         }
         Class::Unreachable if says("dns error") || says("failed to lookup") => Advice::new(
@@ -239,10 +246,9 @@ pub(crate) fn call_advice(error: &CallError) -> Advice {
             "something is still in use or being changed, perhaps by something that is not this stack's",
             "remove what uses it if the message names it, or run the same command again in a few minutes",
         ),
-        Class::NotYet => Advice::new(
-            "a fresh role or key has not spread through AWS yet",
-            "run the same command again in a minute",
-        ),
+        Class::NotYet => {
+            Advice::new("a fresh role or key has not spread through AWS yet", "run the same command again in a minute")
+        }
         Class::Foreign | Class::AlreadyExists => Advice::new(
             "the name is taken by something that is not this stack's",
             format!("choose another name in the configuration, or remove it if nobody needs it, {AGAIN}"),
@@ -252,10 +258,7 @@ pub(crate) fn call_advice(error: &CallError) -> Advice {
         }
         Class::Invalid => Advice::new(
             "AWS does not accept the request as it is",
-            format!(
-                "correct what its message names, {AGAIN}; the API reference of {} has the rules",
-                error.operation
-            ),
+            format!("correct what its message names, {AGAIN}; the API reference of {} has the rules", error.operation),
         ),
         _ => "run the same command again; it goes on where this run stopped".into(),
     }
