@@ -26,6 +26,9 @@ monthly_budget_limit = "5000"
 /// From the workspace's root, so that the printed commands are short.
 const FOLDER: &str = "target/demo";
 
+/// With `--exit`, which the tests run: a demo that is being played with keeps its files.
+const BRIEF: &str = "target/demo-exit";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The local cloud's port on 127.0.0.1 [default: 5600, or a free one if that is in use]
@@ -42,7 +45,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     process::run(process::cargo(workspace).args(["build", "--package", "bedplate"]), "building bedplate")?;
 
     // The cloud is empty whenever it starts, and a state of what was in the last one would be wrong in it.
-    let folder = workspace.root.join(FOLDER);
+    let place = if args.exit { BRIEF } else { FOLDER };
+    let folder = workspace.root.join(place);
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
@@ -50,10 +54,10 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     fs::write(folder.join("platform.toml"), PLATFORM)?;
 
     let cloud = Cloud::start(workspace, &python, args.port)?;
-    say(format!("The local cloud answers at {}. {FOLDER}/platform.toml says:\n\n{PLATFORM}", cloud.endpoint));
+    say(format!("The local cloud answers at {}. {place}/platform.toml says:\n\n{PLATFORM}", cloud.endpoint));
     for arguments in [&["bootstrap", "--yes"][..], &["output"]] {
         say(format!("$ bedplate {}\n", arguments.join(" ")));
-        let mut command = bedplate(workspace, Path::new(FOLDER).join("platform.toml").as_path(), &cloud.endpoint);
+        let mut command = bedplate(workspace, Path::new(place).join("platform.toml").as_path(), &cloud.endpoint);
         process::run(command.args(arguments), &format!("bedplate {}", arguments[0]))?;
         say("");
     }

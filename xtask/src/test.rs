@@ -1,11 +1,12 @@
 //! `cargo xtask test`: everything CI checks. One part's failure does not stop the others, and the totals count them all.
 
 use std::{
+    env,
     ffi::OsString,
     fmt,
     ops::AddAssign,
     path::{Path, PathBuf},
-    process::{self as std_process, ExitCode, ExitStatus, Stdio},
+    process::{self as std_process, Command, ExitCode, ExitStatus, Stdio},
     time::Instant,
 };
 
@@ -42,6 +43,8 @@ enum Part {
     Rust,
     /// The local cloud's own tests
     Cloud,
+    /// `cargo xtask demo --exit`, which the README begins with
+    Demo,
     /// A sample of `cargo xtask prove`
     Prove,
     /// Licences, advisories and sources of dependencies
@@ -49,7 +52,7 @@ enum Part {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [Self::Fmt, Self::Clippy, Self::Rust, Self::Cloud, Self::Prove, Self::Deny];
+    const ALL: [Self; 7] = [Self::Fmt, Self::Clippy, Self::Rust, Self::Cloud, Self::Demo, Self::Prove, Self::Deny];
 
     fn is_lint(self) -> bool {
         matches!(self, Self::Fmt | Self::Clippy | Self::Deny)
@@ -61,6 +64,7 @@ impl Part {
             Self::Clippy => "clippy",
             Self::Rust => "Rust tests",
             Self::Cloud => "local cloud's own tests",
+            Self::Demo => "demo",
             Self::Prove => "killed runs",
             Self::Deny => "cargo-deny",
         }
@@ -200,6 +204,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
             }
             Part::Rust => rust(workspace, python.as_deref(), &args.args),
             Part::Cloud => cloud(workspace, python.as_deref()),
+            Part::Demo => demo(workspace),
             Part::Prove => proof(workspace, python.as_deref()),
             Part::Deny => deny(workspace),
         });
@@ -320,6 +325,13 @@ fn cloud(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
     Ok(totals.map_or_else(|| Totals::of(status), |totals| totals.or_failed(status)))
 }
 
+/// What a newcomer types first, as a process of its own.
+fn demo(workspace: &Workspace) -> Result<Totals> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["demo", "--exit"]).current_dir(&workspace.root).stdin(Stdio::null());
+    Ok(Totals::of(process::status(&mut command)?))
+}
+
 fn proof(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
     let Some(python) = python else { return Ok(skipped("the set-up failed")) };
     process::run(process::cargo(workspace).args(["build", "--workspace", "--bins", "--tests"]), "building")?;
@@ -334,8 +346,6 @@ fn skipped(why: &str) -> Totals {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Command;
-
     use super::*;
 
     fn exit(code: u8) -> ExitStatus {
