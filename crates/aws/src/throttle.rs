@@ -89,11 +89,7 @@ const RATES: &[(&str, Operations, Rate)] = {
         ),
         // CloudWatch Logs User Guide, "CloudWatch Logs quotas".
         ("logs", Named(&["CreateLogGroup", "DeleteLogGroup", "DescribeLogGroups"]), PerSecond(10)),
-        (
-            "logs",
-            Named(&["ListTagsForResource", "PutRetentionPolicy", "TagResource", "UntagResource"]),
-            PerSecond(5),
-        ),
+        ("logs", Named(&["ListTagsForResource", "PutRetentionPolicy", "TagResource", "UntagResource"]), PerSecond(5)),
         // Secrets Manager User Guide, "AWS Secrets Manager quotas": what changes a secret or its tags, combined.
         ("secretsmanager", AllChanges, PerSecond(50)),
         // AWS General Reference, "Amazon SNS endpoints and quotas": that of TagResource, the least of any change here.
@@ -300,7 +296,8 @@ mod tests {
 
     #[test]
     fn the_first_row_that_fits_counts_and_the_one_of_all() {
-        let of = |service, operation| limits(service, operation).into_iter().map(|limit| limit.name).collect::<Vec<_>>();
+        let of =
+            |service, operation| limits(service, operation).into_iter().map(|limit| limit.name).collect::<Vec<_>>();
         assert_eq!(of("ec2", "CreateVpcEndpoint"), ["ec2:CreateVpcEndpoint"]);
         assert_eq!(of("ec2", "CreateVpc"), ["ec2 changes"]);
         assert_eq!(of("ec2", "DescribeVpcs"), ["ec2 reads"]);

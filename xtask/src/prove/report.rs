@@ -89,10 +89,9 @@ impl Report {
 
     /// The table, and how to try each failure again.
     pub(super) fn text(&self, seed: u64, seconds: u64) -> String {
-        let mut text =
-            "| run | cut off | tried | the same as another | converged | orphans | duplicates | prompts |\n\
+        let mut text = "| run | cut off | tried | the same as another | converged | orphans | duplicates | prompts |\n\
              |---|---|--:|--:|--:|--:|--:|--:|\n"
-                .to_owned();
+            .to_owned();
         let mut line = |scenario: &str, kind: &str, row: &Row| {
             let Row { points, same, converged, orphans, duplicates, prompts } = row;
             let _ = writeln!(
@@ -142,4 +141,3 @@ pub(super) fn brief(problems: &[String]) -> String {
     let shown = problems.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
     if more > 0 { format!("{shown}; and {more} more") } else { shown }
 }
-

@@ -263,6 +263,11 @@ impl Reconcile for Cluster {
                         "EKS moves up one minor version at a time: go from {from} to 1.{} first, then on to {to}",
                         old + 1
                     )),
+                    (old, new) if new > old => Some(Verdict {
+                        change: Change::Update,
+                        reason: "cannot be taken back; the control plane answers meanwhile, with short breaks"
+                            .to_owned(),
+                    }),
                     _ => None,
                 }
             }

@@ -10,7 +10,10 @@ use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
     Tags, Terraform, Verdict, Which,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Nodes of a cluster that EKS starts, updates and drains.
 #[derive(Debug)]
@@ -192,10 +195,14 @@ impl Reconcile for NodeGroup {
         }
         let (from, to) = (before.version.as_ref()?.as_deref()?, after.version.as_ref()?.as_deref()?);
         let minor = |version: &str| version.strip_prefix("1.")?.parse::<u32>().ok();
-        (minor(to)? < minor(from)?).then(|| Verdict {
-            change: Change::Refuse,
-            reason: format!("EKS does not take nodes from {from} back to {to}"),
-        })
+        let (change, reason) = match minor(to)?.cmp(&minor(from)?) {
+            Ordering::Less => (Change::Refuse, format!("EKS does not take nodes from {from} back to {to}")),
+            Ordering::Greater => {
+                (Change::Update, "replaces the nodes in turns: what runs on them is moved to others".to_owned())
+            }
+            Ordering::Equal => return None,
+        };
+        Some(Verdict { change, reason })
     }
 }
 

@@ -310,7 +310,10 @@ impl Reconcile for ReplicationGroup {
         after: &ReplicationGroupSpec<Observed>,
     ) -> Option<Verdict> {
         let refuse = |reason: String| Some(Verdict { change: Change::Refuse, reason });
+        let updates = |reason: &str| Some(Verdict { change: Change::Update, reason: reason.to_owned() });
         match field {
+            // ElastiCache User Guide, "Scaling ... node size": the data is copied to new nodes while the old ones answer.
+            "node_type" => updates("moves to nodes of the other size: connections break for some seconds at the end"),
             "transit_encryption" => refuse(
                 "turning encryption of connections on or off cuts off the clients that do not change with it: do it with \
                  ModifyReplicationGroup in the two steps that AWS describes"
@@ -324,8 +327,11 @@ impl Reconcile for ReplicationGroup {
                 let numbers = |text: &str| text.split('.').map(str::parse).collect::<Result<Vec<u32>, _>>();
                 let (old, new) = (numbers(from).ok()?, numbers(to).ok()?);
                 let common = old.len().min(new.len());
-                if new[..common] >= old[..common] {
+                if new[..common] == old[..common] {
                     return None;
+                }
+                if new[..common] > old[..common] {
+                    return updates("upgrades the replicas first, then the primary: connections break for some seconds");
                 }
                 refuse(format!("ElastiCache does not take a cache from {from} back to {to}"))
             }

@@ -205,11 +205,15 @@ fn remind(session: &Session, state: &State, printer: &Printer) {
     reminders.iter().filter(|_| !printer.quiet).for_each(|reminder| printer.warning(reminder));
 }
 
+/// Longer than any name or address: a certificate.
+const LONG: usize = 400;
+
 /// Prints the stack's outputs, one a line.
 pub(crate) fn show_outputs(printer: &Printer, outputs: &Json) {
     for (name, value) in outputs.as_object().into_iter().flatten() {
         let text = match value.as_str() {
             Some(text) if text.contains('\n') => format!("(a whole file: `bedplate output {name}`)"),
+            Some(text) if text.len() > LONG => format!("({} characters: `bedplate output {name}`)", text.len()),
             Some(text) => text.to_owned(),
             None => value.to_string(),
         };
