@@ -7,6 +7,7 @@ instance profile are, in us-east-1) and Auto Scaling groups are not returned; "a
 
 import base64
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Any
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
@@ -77,7 +78,9 @@ def _own(region: str) -> Iterator[tuple[str, Tags]]:
 
 def _iam() -> Iterator[tuple[str, Tags]]:
     kept = iam.backend()
-    policies = [one for arn, one in kept.managed_policies.items() if f"::{settings.ACCOUNT}:" in arn]
+    # Those of the account stand behind more than a thousand of AWS's.
+    own = takewhile(lambda arn: f"::{settings.ACCOUNT}:" in arn, reversed(kept.managed_policies))
+    policies = [kept.managed_policies[arn] for arn in own]
     for one in [*policies, *kept.open_id_providers.values(), *kept.instance_profiles.values()]:
         rows = one.tags.values() if isinstance(one.tags, dict) else one.tags
         yield one.arn, {row["Key"]: row["Value"] for row in rows}

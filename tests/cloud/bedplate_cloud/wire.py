@@ -73,7 +73,9 @@ class Target:
 
 def read_body(environ: dict[str, Any]) -> bytes:
     """Read the request's body and put it back, because moto reads it again."""
-    body = Request(environ).get_data(cache=False)
+    # What comes in chunks ends by itself.
+    length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length)
     set_body(environ, body)
     return body
 

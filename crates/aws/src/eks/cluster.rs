@@ -483,7 +483,8 @@ mod tests {
             let after = ClusterSpec { version: Some(version.to_owned()), ..before.clone() };
             Cluster::judge("version", &before, &after)
         };
-        assert_eq!(verdict("1.36"), None);
+        let up = verdict("1.36").unwrap();
+        assert_eq!((up.change, up.reason.contains("cannot be taken back")), (Change::Update, true));
         for version in ["1.37", "1.34"] {
             assert_eq!(verdict(version).unwrap().change, Change::Refuse, "{version}");
         }

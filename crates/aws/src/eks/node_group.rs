@@ -348,7 +348,8 @@ mod tests {
     fn nodes_do_not_go_back() {
         let before = observe(&group(NodegroupStatus::Active, 2)).unwrap().spec;
         let after = |version: &str| NodeGroupSpec { version: Some(Some(version.to_owned())), ..before.clone() };
-        assert_eq!(NodeGroup::judge("version", &before, &after("1.36")), None);
+        let up = NodeGroup::judge("version", &before, &after("1.36")).unwrap();
+        assert_eq!((up.change, up.reason.contains("in turns")), (Change::Update, true));
         assert_eq!(NodeGroup::judge("version", &before, &after("1.34")).unwrap().change, Change::Refuse);
     }
 }

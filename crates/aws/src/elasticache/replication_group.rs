@@ -594,7 +594,7 @@ mod tests {
         };
         assert_eq!(judged("7.0", "redis"), Some(Change::Refuse));
         assert_eq!(judged("7.1", "redis"), None);
-        assert_eq!(judged("8.0", "redis"), None);
+        assert_eq!(judged("8.0", "redis"), Some(Change::Update));
         assert_eq!(judged("7.0", "valkey"), None);
     }
 }

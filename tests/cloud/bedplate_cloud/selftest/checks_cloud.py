@@ -1,11 +1,16 @@
 """Checks of the cloud's own machinery: pages, faults, counts, inventory."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
+import xmltodict
+
+from .. import xml_writer
 from .harness import ENVIRONMENT, FOLDER, REGION, Cloud, Network, fails, fresh, make_role, row, trust
 
 
@@ -49,6 +54,29 @@ def pages_default(cloud: Cloud) -> None:
         assert max(sizes(small.client("eks"), "describe_addon_versions", "addons")) == 2
         pages = list(iam.get_paginator("get_account_authorization_details").paginate(Filter=["Role"]))
         assert [len(one["RoleDetailList"]) for one in pages] == [2, 2, 1]
+
+
+@row("xml-answers")
+def xml_answers(_: Cloud) -> None:
+    draw = random.Random(1)
+    scalars = ["a", "", '<x>&"', "é", 0, 1.5, True, False, None, "  ", "a\nb", b"x"]
+
+    def value(depth: int = 0) -> Any:
+        kind = draw.random()
+        if depth > 3 or kind < 0.3:
+            return draw.choice(scalars)
+        if kind < 0.5:
+            return [value(depth + 1) for _ in range(draw.randrange(4))]
+        if kind < 0.6:
+            return {"@xmlns": 'http://x/&"', "a": value(depth + 1)}
+        if kind < 0.65:
+            return {"#text": draw.choice(["t", None, ""]), "@k": draw.choice(["v", None, True, 3])}
+        return {draw.choice("abcdef"): value(depth + 1) for _ in range(draw.randrange(4))}
+
+    for _number in range(500):
+        document = {"Root": {"one": value(), "other": value()}}
+        for options in ({}, {"short_empty_elements": True}, {"full_document": False}, {"pretty": True}):
+            assert xml_writer.unparse(document, **options) == xmltodict.unparse(document, **options), document
 
 
 @row("not-implemented")
