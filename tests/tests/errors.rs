@@ -40,7 +40,13 @@ fn message(project: &Project, cloud: &Cloud, run: &Run) -> String {
     let folder = project.path("").display().to_string();
     let text = run.stderr[from..].replace(&folder, "").replace(&cloud.endpoint, "http://127.0.0.1:5555");
     // Which of several alike comes first is chance.
-    let text = text.replace("elastic-ip/b:", "elastic-ip/a:").replace("database/instance/2:", "database/instance/1:");
+    let alike = [
+        ("elastic-ip/b:", "elastic-ip/a:"),
+        ("network/nat/b:", "network/nat/a:"),
+        ("database/instance/2:", "database/instance/1:"),
+        ("(us-east-1d)", "(us-east-1c)"),
+    ];
+    let text = alike.iter().fold(text, |text, (one, other)| text.replace(one, other));
     // The picture of the error ends where the account of the run begins.
     let end = ["\n\nNot tried:", "\n\nIncomplete", "\n\nerror:"].iter().filter_map(|mark| text.find(mark)).min();
     format!("{}\n", text[..end.unwrap_or(text.len())].trim_end())

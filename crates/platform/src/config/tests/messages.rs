@@ -192,15 +192,15 @@ fn a_number_out_of_range() {
     7 | zones = 7
       |         ^
       |
-      = note: How many availability zones the platform spans. EKS, Aurora and the load balancer need two
-      = help: write a whole number from 2 to 3
+      = note: How many availability zones the platform spans. EKS, Aurora and the load balancer need two. No region has more than six
+      = help: write a whole number from 2 to 6
     ");
 }
 
 #[test]
 fn every_range_is_held() {
     for (table, key, low, high) in [
-        ("network", "zones", 1, 4),
+        ("network", "zones", 1, 7),
         ("network", "database_port", 1149, 65536),
         ("network", "cache_port", 1023, 65536),
         ("network", "http_port", 0, 65536),
