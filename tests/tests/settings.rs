@@ -38,7 +38,7 @@ fn a_file_that_is_wrong_fails() {
     let with = |more: &str| format!("{FIVE_LINES}{more}");
     let wrong = [
         (FIVE_LINES.replace("region ", "regoin "), "'region' is a required property"),
-        (with("[network]\nzones = 7\n"), "$.network.zones: 7 is greater than the maximum of 3"),
+        (with("[network]\nzones = 7\n"), "$.network.zones: 7 is greater than the maximum of 6"),
         (with("[network]\nzones = \"2\"\n"), "$.network.zones: '2' is not of type 'integer'"),
         (with("[network]\nnat_gateway = \"single\"\n"), "'nat_gateway' was unexpected"),
         (with("environment = \"staging\"\n"), "$.environment: 'staging' is not valid"),

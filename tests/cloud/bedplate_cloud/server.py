@@ -2,6 +2,7 @@
 
 import _thread
 import functools
+import gc
 import http.client
 import os
 import sys
@@ -83,6 +84,8 @@ def serve(host: str, port: int) -> int:
     """Answer requests until the process is told to stop."""
     from . import services
 
+    # What was loaded stays: the collector need not look at it after every few hundred objects of a call.
+    gc.set_threshold(50_000, 20, 100)
     cloud = Cloud()
     server = Server(host, port, cloud, Handler)
     snapshots.cloud, snapshots.server = cloud, server

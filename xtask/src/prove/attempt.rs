@@ -88,8 +88,8 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, told: &dyn Told) -> Result<()>
             told.same(same);
         }
     }
-    let undisturbed =
-        Undisturbed { changes: cloud.changes()? - before, inventory: cloud.inventory()?, state: client.state() };
+    let changes = cloud.changes()? - before;
+    let undisturbed = Undisturbed::new(cloud.inventory()?, &client.state(), changes);
 
     let moments = if unit.moments.is_some() { cloud.kept()? } else { Vec::new() };
     let points: Vec<Point> = moments.into_iter().flat_map(of_moment).chain(unit.points.iter().cloned()).collect();

@@ -1,15 +1,28 @@
 //! Whether what is there after a run that was cut off and run again is what an undisturbed run leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::control::Inventory;
 
 /// What an undisturbed run leaves.
 pub(super) struct Undisturbed {
-    pub(super) inventory: Inventory,
-    pub(super) state: String,
+    inventory: Inventory,
+    /// How many ids of each kind its state names. Others are of what AWS adds by itself.
+    named: BTreeMap<String, usize>,
     /// How many calls that change something it made.
     pub(super) changes: u64,
+}
+
+impl Undisturbed {
+    pub(super) fn new(inventory: Inventory, state: &str, changes: u64) -> Self {
+        let named = inventory.iter().map(|(kind, ids)| (kind.clone(), named(ids, state))).collect();
+        Self { inventory, named, changes }
+    }
+}
+
+/// How many of these ids a state names.
+fn named(ids: &BTreeSet<String>, state: &str) -> usize {
+    ids.iter().filter(|id| state.contains(id.as_str())).count()
 }
 
 /// What was found at one point.
@@ -48,12 +61,8 @@ impl Verdict {
             }
         }
         for (kind, ids) in inventory {
-            // Kinds whose ids the state names, apart from what AWS adds by itself.
-            let named = |ids: &std::collections::BTreeSet<String>, state: &str| {
-                ids.iter().filter(|id| state.contains(id.as_str())).count()
-            };
-            let Some(expected) = undisturbed.inventory.get(kind) else { continue };
-            let lost = named(expected, &undisturbed.state).saturating_sub(named(ids, state));
+            let expected = undisturbed.named.get(kind).copied().unwrap_or_default();
+            let lost = if expected == 0 { 0 } else { expected.saturating_sub(named(ids, state)) };
             if lost > 0 {
                 self.orphans += lost;
                 self.problems.push(format!("the state does not name {lost} of {kind}"));
@@ -64,8 +73,6 @@ impl Verdict {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn inventory(kinds: &[(&str, &[&str])]) -> Inventory {
@@ -74,11 +81,8 @@ mod tests {
     }
 
     fn verdict(found: &[(&str, &[&str])], state: &str) -> Verdict {
-        let undisturbed = Undisturbed {
-            inventory: inventory(&[("vpc", &["vpc-1"]), ("rule", &["given", "rule-1"])]),
-            state: "vpc-1 rule-1".to_owned(),
-            changes: 2,
-        };
+        let known = inventory(&[("vpc", &["vpc-1"]), ("rule", &["given", "rule-1"])]);
+        let undisturbed = Undisturbed::new(known, "vpc-1 rule-1", 2);
         let mut verdict = Verdict::default();
         verdict.compare(&undisturbed, &inventory(found), state);
         verdict
