@@ -22,6 +22,8 @@ from . import calls, snapshots
 READS = 2
 # How often the disk is looked at, in seconds.
 PAUSE = 0.001
+# How long a process has to take note of a signal before the next one, in seconds.
+GAP = 0.1
 
 
 @dataclass
@@ -90,7 +92,9 @@ class Kill:
             return False
         if not _runs(self.pid):
             return False
-        for number in self.signals:
+        for index, number in enumerate(self.signals):
+            # Two that come at the same time are one.
+            time.sleep(GAP * min(index, 1))
             try:
                 os.kill(self.pid, number)
             except ProcessLookupError:
