@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use bedplate_aws::Throttle;
 use bedplate_engine::{Engine, Event, Journal, Kinds, Sink, survey};
 use bedplate_model::{Address, Json, StackId};
-use bedplate_plan::{Graph, Options, make};
+use bedplate_plan::{Graph, Need, Options, make};
 use bedplate_platform::{Facts, build, choices, config::Config};
 use bedplate_state::{MemoryStore, State};
 use serde_json::json;
@@ -133,11 +133,14 @@ async fn futures_in_turn<T>(futures: Vec<impl Future<Output = T>>) -> Vec<T> {
 
 /// The longest path: what could not be faster with any number of calls at once.
 pub(crate) fn longest(graph: &Graph, durations: &BTreeMap<&Address, Duration>) -> Duration {
-    let mut ends: BTreeMap<&Address, Duration> = BTreeMap::new();
+    let mut begins: BTreeMap<&Address, Duration> = BTreeMap::new();
     // A graph lists what is depended on first.
     for (address, node) in graph.iter() {
-        let before = node.depends_on.keys().filter_map(|address| ends.get(address)).max().copied().unwrap_or_default();
-        ends.insert(address, before + durations[address]);
+        let free = node.depends_on.iter().map(|(other, need)| match need {
+            Need::Existence(_) => begins[other],
+            Need::Outputs | Need::Ready(_) => begins[other] + durations[other],
+        });
+        begins.insert(address, free.max().unwrap_or_default());
     }
-    ends.values().max().copied().unwrap_or_default()
+    begins.iter().map(|(address, begin)| *begin + durations[address]).max().unwrap_or_default()
 }

@@ -327,7 +327,8 @@ fn cloud(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
 
 /// What a newcomer types first, as a process of its own.
 fn demo(workspace: &Workspace) -> Result<Totals> {
-    let mut command = Command::new(env::current_exe()?);
+    // Not the running program: building the tests may have replaced it, and what is deleted cannot be started again.
+    let mut command = Command::new(workspace.bin.join(format!("xtask{}", env::consts::EXE_SUFFIX)));
     command.args(["demo", "--exit"]).current_dir(&workspace.root).stdin(Stdio::null());
     Ok(Totals::of(process::status(&mut command)?))
 }

@@ -21,8 +21,8 @@ const TOKENS: usize = 3;
 const LOST: usize = 3;
 
 impl<C> Engine<'_, C> {
-    /// Carries out one [`Make`].
-    pub(crate) async fn make(&self, change: &Change, make: &Make) -> Result<(), EffectError> {
+    /// Carries out one [`Make`]. `exists` is told once what is made new is there and recorded, though it may not be ready yet.
+    pub(crate) async fn make(&self, change: &Change, make: &Make, exists: impl Fn()) -> Result<(), EffectError> {
         let kind = self.kind(&change.kind)?;
         let spec = resolve(&make.draft, &|to, field| self.journal.read(|state| state.output(to, field).cloned()));
         if let Json::Object(fields) = &spec
@@ -54,6 +54,7 @@ impl<C> Engine<'_, C> {
             }
             None => {
                 let (target, id, sent) = self.create(target, make).await?;
+                exists();
                 self.settle(&target, &id, sent).await
             }
         }

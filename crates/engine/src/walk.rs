@@ -2,21 +2,20 @@
 
 use crate::{EffectError, Event, Journal, Kinds, Sink, poller::Poller};
 use bedplate_model::{Address, Kind, StackId};
-use bedplate_plan::{Action, Change, Op, Plan, Schedule, schedule};
+use bedplate_plan::{Action, Change, Edge, Op, Plan, Schedule, schedule};
 use bedplate_state::{Deposed, State};
 use futures_util::{FutureExt, StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
-use petgraph::{
-    Direction,
-    graph::NodeIndex,
-    visit::{Dfs, EdgeRef},
-};
+use petgraph::{Direction, graph::NodeIndex, visit::EdgeRef};
 use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 /// How many changing calls to one service are under way at once. EC2 and IAM allow a few a second; the SDK retries what
@@ -123,15 +122,23 @@ impl<'a, C> Engine<'a, C> {
         let mut running: FuturesUnordered<LocalBoxFuture<'_, Ended>> = FuturesUnordered::new();
         let mut grace = pin!(self.grace());
         let mut unsaved = false;
+        let (announce, mut announced) = mpsc::unbounded_channel();
         loop {
             while !self.cancel.is_cancelled()
                 && let Some((_, node)) = walk.ready.pop()
             {
-                running.push(self.run(plan, &schedule, node).boxed_local());
+                let announce = announce.clone();
+                // Nobody listens any more once the walk is over.
+                let exists = move || _ = announce.send(node);
+                running.push(self.run(plan, &schedule, node, exists).boxed_local());
             }
             let next = tokio::select! {
                 biased;
                 next = running.next() => next,
+                Some(node) = announced.recv() => {
+                    walk.exists(node);
+                    continue;
+                }
                 () = &mut grace => None,
             };
             let Some((node, elapsed, result)) = next else { break };
@@ -181,13 +188,13 @@ impl<'a, C> Engine<'a, C> {
         Ok(self.journal.record(discover).await?)
     }
 
-    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex) -> Ended {
+    async fn run(&self, plan: &Plan, schedule: &Schedule, node: NodeIndex, exists: impl Fn()) -> Ended {
         let started = Instant::now();
         let (change, action) = described(plan, schedule.graph[node]);
         self.events.event(Event::Started { address: &change.address, action });
         let result = match schedule.graph[node] {
             Op::Make(_) => match &change.make {
-                Some(make) => self.make(change, make).await,
+                Some(make) => self.make(change, make, exists).await,
                 None => Ok(()),
             },
             Op::Remove(_, removal) => self.remove(change, &change.removals[removal]).await,
@@ -249,6 +256,10 @@ struct Walk<'a> {
     /// How many others each effect still waits for.
     blocked_by: Vec<usize>,
     ready: BinaryHeap<(Duration, NodeIndex)>,
+    /// What may start or has started: no failure of others stops it any more.
+    free: BTreeSet<NodeIndex>,
+    /// What exists, though it may not be ready.
+    existing: BTreeSet<NodeIndex>,
     ended: BTreeSet<NodeIndex>,
     outcome: Outcome,
 }
@@ -258,9 +269,28 @@ impl<'a> Walk<'a> {
         let graph = &schedule.graph;
         let blocked_by: Vec<usize> =
             graph.node_indices().map(|node| graph.edges_directed(node, Direction::Incoming).count()).collect();
-        let free = graph.node_indices().filter(|node| blocked_by[node.index()] == 0);
-        let ready = free.map(|node| (schedule.remaining[node.index()], node)).collect();
-        Self { plan, schedule, blocked_by, ready, ended: BTreeSet::new(), outcome: Outcome::default() }
+        let free: BTreeSet<_> = graph.node_indices().filter(|node| blocked_by[node.index()] == 0).collect();
+        let ready = free.iter().map(|node| (schedule.remaining[node.index()], *node)).collect();
+        let (existing, ended, outcome) = (BTreeSet::new(), BTreeSet::new(), Outcome::default());
+        Self { plan, schedule, blocked_by, ready, free, existing, ended, outcome }
+    }
+
+    /// What needs no more of `node` than that it exists need not wait for it any longer.
+    fn exists(&mut self, node: NodeIndex) {
+        if self.existing.insert(node) {
+            self.let_go(node, |edge| edge == Edge::Existence);
+        }
+    }
+
+    fn let_go(&mut self, node: NodeIndex, over: impl Fn(Edge) -> bool) {
+        for edge in self.schedule.graph.edges(node).filter(|edge| over(*edge.weight())) {
+            let next = edge.target();
+            self.blocked_by[next.index()] -= 1;
+            if self.blocked_by[next.index()] == 0 && !self.ended.contains(&next) {
+                self.free.insert(next);
+                self.ready.push((self.schedule.remaining[next.index()], next));
+            }
+        }
     }
 
     fn finished(&mut self, events: &dyn Sink, node: NodeIndex, elapsed: Duration, result: Result<(), EffectError>) {
@@ -271,21 +301,20 @@ impl<'a> Walk<'a> {
             Ok(()) => {
                 events.event(Event::Finished { address, action, elapsed });
                 self.outcome.done.push(Done { address: address.clone(), action, elapsed });
-                for edge in self.schedule.graph.edges(node) {
-                    let next = edge.target();
-                    self.blocked_by[next.index()] -= 1;
-                    if self.blocked_by[next.index()] == 0 && !self.ended.contains(&next) {
-                        self.ready.push((self.schedule.remaining[next.index()], next));
-                    }
-                }
+                self.exists(node);
+                self.let_go(node, |edge| edge != Edge::Existence);
             }
             Err(EffectError::Interrupted) => self.skip(events, node, None),
             Err(error) => {
                 events.event(Event::Failed { address, error: &error });
-                let mut reached = Dfs::new(&self.schedule.graph, node);
-                while let Some(next) = reached.next(&self.schedule.graph) {
-                    if self.ended.insert(next) {
-                        self.skip(events, next, Some(address));
+                let graph = &self.schedule.graph;
+                let mut reached = vec![node];
+                while let Some(from) = reached.pop() {
+                    for next in graph.neighbors(from) {
+                        if !self.free.contains(&next) && self.ended.insert(next) {
+                            self.skip(events, next, Some(address));
+                            reached.push(next);
+                        }
                     }
                 }
                 self.outcome.failed.push(Failure { address: address.clone(), error });

@@ -27,8 +27,37 @@ pub struct Node {
     pub draft: Json,
     /// Its tags without the ownership tags.
     pub tags: Tags,
-    /// What it depends on; with the reason where no data says so.
-    pub depends_on: BTreeMap<Address, Option<&'static str>>,
+    /// What it depends on.
+    pub depends_on: BTreeMap<Address, Need>,
+}
+
+/// What one resource needs of another; with the reason where no data says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Its outputs.
+    Outputs,
+    /// That it can be used.
+    Ready(&'static str),
+    /// That it exists: a create need not wait until it can be used, too.
+    Existence(&'static str),
+}
+
+impl Node {
+    /// What it depends on and only has to exist.
+    pub(crate) fn only_existing(&self) -> BTreeSet<Address> {
+        let existing = self.depends_on.iter().filter(|(_, need)| matches!(need, Need::Existence(_)));
+        existing.map(|(address, _)| address.clone()).collect()
+    }
+}
+
+impl Need {
+    /// What would go wrong without it, where no data flows.
+    pub fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Outputs => None,
+            Self::Ready(why) | Self::Existence(why) => Some(why),
+        }
+    }
 }
 
 /// A declaration that cannot be built. Each is a defect of the platform's code or a clash of names in the configuration.
@@ -115,7 +144,7 @@ pub struct Declaration<'a> {
     graph: &'a mut GraphBuilder,
     address: String,
     tags: Tags,
-    after: BTreeMap<String, &'static str>,
+    after: BTreeMap<String, Need>,
 }
 
 impl Declaration<'_> {
@@ -129,7 +158,14 @@ impl Declaration<'_> {
     /// Makes it wait for another resource although no data flows between them; `why` says what would go wrong.
     #[must_use]
     pub fn after(mut self, address: &str, why: &'static str) -> Self {
-        self.after.insert(address.to_owned(), why);
+        self.after.insert(address.to_owned(), Need::Ready(why));
+        self
+    }
+
+    /// Makes it wait until another resource exists, not until that can be used; `why` says what would go wrong.
+    #[must_use]
+    pub fn beside(mut self, address: &str, why: &'static str) -> Self {
+        self.after.insert(address.to_owned(), Need::Existence(why));
         self
     }
 
@@ -145,10 +181,10 @@ impl Declaration<'_> {
             }
         };
         let draft = spec.to_json();
-        let mut depends_on: BTreeMap<_, _> = references(&draft).into_iter().map(|to| (to, None)).collect();
-        for (to, why) in after {
+        let mut depends_on: BTreeMap<_, _> = references(&draft).into_iter().map(|to| (to, Need::Outputs)).collect();
+        for (to, need) in after {
             match Address::new(to) {
-                Ok(to) => _ = depends_on.entry(to).or_insert(Some(why)),
+                Ok(to) => _ = depends_on.entry(to).or_insert(need),
                 Err(error) => graph.errors.push(error.into()),
             }
         }

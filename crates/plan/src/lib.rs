@@ -9,7 +9,7 @@ mod planner;
 mod schedule;
 
 pub use diff::{Difference, TagDifference, differences, tag_differences};
-pub use graph::{Declaration, Graph, GraphBuilder, GraphError, Node};
+pub use graph::{Declaration, Graph, GraphBuilder, GraphError, Need, Node};
 pub use observations::{Found, Observations};
 pub use plan::{Action, Change, FieldChange, Make, Plan, Refusal, Removal, Summary};
 pub use planner::{DELETED_OUTSIDE, DOES_NOT_EXIST, Options, PlanError, Schemas, make};

@@ -156,6 +156,9 @@ pub struct Make {
     pub tags: Tags,
     /// What it depends on.
     pub depends_on: BTreeSet<Address>,
+    /// Of these, those that only have to exist.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub beside: BTreeSet<Address>,
     /// What it depended on until now and lets go of.
     pub held: BTreeSet<Address>,
     /// Whether an earlier run started to create it and was cut off.

@@ -250,6 +250,7 @@ impl Planner<'_> {
                 draft: node.draft.clone(),
                 tags: self.graph.tags(address, generation),
                 depends_on: node.depends_on.keys().cloned().collect(),
+                beside: node.only_existing(),
                 held,
                 interrupted: judged.interrupted,
             }

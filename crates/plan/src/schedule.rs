@@ -1,6 +1,6 @@
 //! In which order the changes of a plan are carried out.
 
-use crate::{Action, Change, FieldChange, Plan, Schemas, planner::deletes_first};
+use crate::{Action, Change, FieldChange, Make, Plan, Schemas, planner::deletes_first};
 use bedplate_model::Address;
 use petgraph::{
     Direction,
@@ -27,6 +27,8 @@ pub enum Op {
 pub enum Edge {
     /// It could not succeed otherwise.
     Hard,
+    /// It could not succeed before the other exists. Whether that can be used does not matter to it.
+    Existence,
     /// It avoids an outage; given up where it would close a cycle.
     Soft,
 }
@@ -44,8 +46,8 @@ pub struct Schedule {
 
 /// Orders the effects of a plan.
 ///
-/// Hard edges: what depends is made after, and removed before, what it depends on; what cannot stand beside its
-/// replacement is removed before that is made. No hard edge leads from a make to a removal, so they close no cycle.
+/// Hard edges: what depends is made after, and removed before, what it depends on (and while both are made for the first time,
+/// may be made as soon as that exists, where its existence is enough); what cannot stand beside its replacement is removed before that is made. No hard edge leads from a make to a removal, so they close no cycle.
 pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
     let mut graph = DiGraph::new();
     let mut makes: BTreeMap<&Address, NodeIndex> = BTreeMap::new();
@@ -66,7 +68,11 @@ pub fn schedule(plan: &Plan, schemas: &dyn Schemas) -> Schedule {
         if let (Some(make), Some(node)) = (&change.make, own_make) {
             for dependency in &make.depends_on {
                 if let Some(&before) = makes.get(dependency) {
-                    graph.add_edge(before, node, Edge::Hard);
+                    let made_new = |make: &Make| make.id.is_none();
+                    let (Op::Make(other) | Op::Remove(other, _)) = graph[before];
+                    let both_new = made_new(make) && plan.changes[other].make.as_ref().is_some_and(made_new);
+                    let enough = both_new && make.beside.contains(dependency);
+                    graph.add_edge(before, node, if enough { Edge::Existence } else { Edge::Hard });
                 }
             }
         }
@@ -170,8 +176,11 @@ fn remaining(plan: &Plan, schemas: &dyn Schemas, graph: &DiGraph<Op, Edge>) -> V
     for node in order.into_iter().rev() {
         let (Op::Make(change) | Op::Remove(change, _)) = graph[node];
         let own = expected(&plan.changes[change], schemas);
-        let rest = graph.edges_directed(node, Direction::Outgoing).map(|edge| remaining[edge.target().index()]).max();
-        remaining[node.index()] = own + rest.unwrap_or_default();
+        let after = graph.edges_directed(node, Direction::Outgoing).map(|edge| {
+            let rest = remaining[edge.target().index()];
+            if *edge.weight() == Edge::Existence { rest } else { own + rest }
+        });
+        remaining[node.index()] = after.max().unwrap_or_default().max(own);
     }
     remaining
 }

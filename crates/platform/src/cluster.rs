@@ -191,7 +191,8 @@ fn node_group(
             "vpc-cni" => "nodes get ready only with it, and pods stop only with it",
             _ => "nodes need it from the start",
         };
-        declaration = declaration.after(&addon_address(name), why);
+        // It comes to a node when the node joins, minutes later.
+        declaration = declaration.beside(&addon_address(name), why);
     }
     for zone in 0..network.app_subnets.len() {
         declaration = declaration.after(&network::app_table(zone), NODE_ROUTES);

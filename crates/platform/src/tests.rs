@@ -5,7 +5,7 @@ mod permissions;
 use crate::{Facts, build, config::Config};
 use bedplate_aws::KINDS;
 use bedplate_model::{Address, Json, references, resolve};
-use bedplate_plan::Graph;
+use bedplate_plan::{Graph, Need};
 use serde_json::json;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,7 +52,7 @@ fn draft<'a>(graph: &'a Graph, address: &str) -> &'a Json {
 /// What an address waits for and no data says.
 fn waits<'a>(graph: &'a Graph, address: &str) -> BTreeMap<&'a str, &'static str> {
     let node = graph.get(&Address::new(address).unwrap()).unwrap_or_else(|| panic!("there is no {address}"));
-    node.depends_on.iter().filter_map(|(to, why)| Some((to.as_str(), (*why)?))).collect()
+    node.depends_on.iter().filter_map(|(to, why)| Some((to.as_str(), why.why()?))).collect()
 }
 
 /// The settings of a resource once everything it refers to exists: every output is `address.field`.
@@ -68,8 +68,9 @@ fn five_lines_make_this() {
         writeln!(text, "\n{address} = {}", node.kind).unwrap();
         for (to, why) in &node.depends_on {
             match why {
-                Some(why) => writeln!(text, "  after {to}: {why}").unwrap(),
-                None => writeln!(text, "  {to}").unwrap(),
+                Need::Outputs => writeln!(text, "  {to}").unwrap(),
+                Need::Ready(why) => writeln!(text, "  after {to}: {why}").unwrap(),
+                Need::Existence(why) => writeln!(text, "  beside {to}: {why}").unwrap(),
             }
         }
     }

@@ -61,7 +61,7 @@ fn picture(graph: &Graph, state: Option<&State>, drifted: &BTreeSet<&Address>) -
             kind: node.kind.to_owned(),
             expected: kinds.schema(node.kind).map_or(std::time::Duration::ZERO, |schema| schema.pace().expected),
             status,
-            depends_on: node.depends_on.iter().map(|(address, why)| (positions[address], *why)).collect(),
+            depends_on: node.depends_on.iter().map(|(address, need)| (positions[address], need.why())).collect(),
         }
     });
     Picture { title: graph.stack().to_string(), nodes: nodes.collect() }

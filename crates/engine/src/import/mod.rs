@@ -203,6 +203,7 @@ impl One<'_> {
                 draft: resource.spec.clone(),
                 tags: resource.tags.clone(),
                 depends_on: resource.depends_on.clone(),
+                beside: BTreeSet::new(),
                 held: BTreeSet::new(),
                 interrupted: false,
             }),

@@ -3,7 +3,7 @@
 use super::{Cloud, Effects, KINDS, facts::Facts};
 use bedplate_engine::{Engine, Event, Journal, Kinds, Outcome, Silent, Sink, survey};
 use bedplate_model::{Address, Boxed, Json, StackId, Tags, resolve};
-use bedplate_plan::{Action, Graph, GraphBuilder, Options, Plan, make};
+use bedplate_plan::{Action, Graph, GraphBuilder, Need, Options, Plan, make};
 use bedplate_state::{State, Status, Store, StoreError, parse};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -118,7 +118,7 @@ impl Bench {
     pub(crate) async fn apply(&self, graph: &Graph) -> Outcome {
         let plan = self.plan(graph).await;
         assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
-        let order = Order::new(graph, &plan);
+        let order = Order::new(self, graph, &plan);
         let outcome = self.walk(&plan, &order, CancellationToken::new()).await;
         order.check();
         outcome
@@ -197,23 +197,28 @@ pub(crate) fn finish(declare: impl FnOnce(&mut GraphBuilder)) -> Graph {
     builder.finish().unwrap()
 }
 
-/// Watches that nothing is started before what it depends on is ready.
+/// Watches that nothing is started before what it depends on is ready, or exists where that is enough.
 #[derive(Debug)]
-pub(crate) struct Order {
-    /// What each resource that is made waits for.
-    waits_for: BTreeMap<Address, BTreeSet<Address>>,
+pub(crate) struct Order<'a> {
+    bench: &'a Bench,
+    /// What each resource that is made waits for, and whether the other only has to exist.
+    waits_for: BTreeMap<Address, BTreeMap<Address, bool>>,
     seen: Mutex<(BTreeSet<Address>, Vec<String>)>,
 }
 
-impl Order {
-    pub(crate) fn new(graph: &Graph, plan: &Plan) -> Self {
-        let made: BTreeSet<&Address> =
-            plan.changes.iter().filter(|change| change.make.is_some()).map(|change| &change.address).collect();
-        let waits = |address: &&Address| {
-            let on = graph.get(address).into_iter().flat_map(|node| node.depends_on.keys());
-            ((*address).clone(), on.filter(|on| made.contains(on)).cloned().collect())
+impl<'a> Order<'a> {
+    pub(crate) fn new(bench: &'a Bench, graph: &Graph, plan: &Plan) -> Self {
+        let makes = plan.changes.iter().filter_map(|change| Some((&change.address, change.make.as_ref()?)));
+        let new: BTreeMap<&Address, bool> = makes.map(|(address, make)| (address, make.id.is_none())).collect();
+        let waits = |(address, is_new): (&&Address, &bool)| {
+            let on = graph.get(address).into_iter().flat_map(|node| &node.depends_on);
+            let on = on.filter_map(|(on, need)| {
+                let other_is_new = *new.get(on)?;
+                Some((on.clone(), *is_new && other_is_new && matches!(need, Need::Existence(_))))
+            });
+            ((*address).clone(), on.collect())
         };
-        Self { waits_for: made.iter().map(waits).collect(), seen: Mutex::default() }
+        Self { bench, waits_for: new.iter().map(waits).collect(), seen: Mutex::default() }
     }
 
     fn check(&self) {
@@ -221,13 +226,18 @@ impl Order {
     }
 }
 
-impl Sink for Order {
+impl Sink for Order<'_> {
     fn event(&self, event: Event<'_>) {
         let (finished, wrong) = &mut *self.seen.lock().unwrap();
         match event {
             Event::Started { address, action } if !matches!(action, Action::Delete | Action::Forget) => {
-                let early = self.waits_for[address].iter().filter(|on| !finished.contains(on));
-                wrong.extend(early.map(|on| format!("{address} was started before {on} was ready")));
+                let state = self.bench.state();
+                let exists = |on| state.resources.get(on).is_some_and(|recorded| recorded.id.is_some());
+                let early = self.waits_for[address].iter().filter(|(on, existence)| match existence {
+                    true => !exists(on),
+                    false => !finished.contains(*on),
+                });
+                wrong.extend(early.map(|(on, _)| format!("{address} was started too early for {on}")));
             }
             Event::Finished { address, action, .. } if !matches!(action, Action::Delete | Action::Forget) => {
                 finished.insert(address.clone());

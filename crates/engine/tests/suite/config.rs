@@ -137,7 +137,10 @@ impl Build<'_> {
                 if self.present(place).is_some() {
                     let mut declaration = builder.declare(place);
                     for (_, to) in self.after.iter().filter(|(from, _)| *from == index) {
-                        declaration = declaration.after(PLACES[*to], "a test says so");
+                        declaration = match (index + to) % 2 {
+                            0 => declaration.after(PLACES[*to], "a test says so"),
+                            _ => declaration.beside(PLACES[*to], "a test says so"),
+                        };
                     }
                     let slot = &self.config.slots[index];
                     if slot.free == 2 {

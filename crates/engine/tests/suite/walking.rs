@@ -6,7 +6,7 @@ use crate::{
 };
 use bedplate_engine::{EffectError, Outcome, Silent};
 use bedplate_model::Id;
-use bedplate_plan::{Action, Graph};
+use bedplate_plan::{Action, Graph, GraphBuilder};
 use std::{collections::BTreeSet, sync::atomic::Ordering::SeqCst, time::Duration};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,23 +16,25 @@ fn net(range: &'static str, label: &'static str) -> Graph {
 }
 
 fn store(version: u32) -> Graph {
-    finish(|graph| {
-        let net = graph.add::<Net>("net/0", NetSpec { range: "r".into(), label: "l".into() });
-        let (policy, path, protected) = ("p".into(), "p".into(), false.into());
-        let role = RoleSpec { name: "role".into(), path, policy, secret: 1.into(), protected };
-        let role = graph.add::<Role>("role/0", role).arn;
-        let spec = StoreSpec {
-            name: "store".into(),
-            zone: "z".into(),
-            engine: "postgres".into(),
-            version: version.into(),
-            net: net.id,
-            role,
-            password: 1.into(),
-            protected: false.into(),
-        };
-        _ = graph.add::<Store>("store/0", spec);
-    })
+    finish(|graph| declare_store(graph, version))
+}
+
+fn declare_store(graph: &mut GraphBuilder, version: u32) {
+    let net = graph.add::<Net>("net/0", NetSpec { range: "r".into(), label: "l".into() });
+    let (policy, path, protected) = ("p".into(), "p".into(), false.into());
+    let role = RoleSpec { name: "role".into(), path, policy, secret: 1.into(), protected };
+    let role = graph.add::<Role>("role/0", role).arn;
+    let spec = StoreSpec {
+        name: "store".into(),
+        zone: "z".into(),
+        engine: "postgres".into(),
+        version: version.into(),
+        net: net.id,
+        role,
+        password: 1.into(),
+        protected: false.into(),
+    };
+    _ = graph.add::<Store>("store/0", spec);
 }
 
 fn the_failure(outcome: &Outcome) -> &EffectError {
@@ -53,6 +55,63 @@ async fn a_failure_stops_what_depends_on_it_and_nothing_else() {
     assert_eq!(outcome.done.len(), graph.iter().count() - 7, "{outcome:#?}");
     assert!(!outcome.interrupted);
 
+    bench.cloud.set_failing(&[]);
+    bench.converge(&graph).await;
+    bench.check(&graph).await;
+}
+
+/// A store that takes its time, a net that needs it to exist, one that needs it to be ready, and one that needs the first.
+fn beside() -> Graph {
+    finish(|graph| {
+        declare_store(graph, 1);
+        for (net, other, exists) in [("net/1", "store/0", true), ("net/2", "store/0", false), ("net/3", "net/1", false)]
+        {
+            let declaration = graph.declare(net);
+            let declaration = if exists { declaration.beside(other, "x") } else { declaration.after(other, "x") };
+            _ = declaration.add::<Net>(NetSpec { range: net.into(), label: "l".into() });
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_only_the_existence_starts_before_the_other_is_ready() {
+    let (bench, graph) = (Bench::new(), beside());
+    let outcome = bench.apply(&graph).await;
+    let done: Vec<&str> = outcome.done.iter().map(|done| done.address.as_str()).collect();
+    assert_eq!(done[2..], ["net/1", "net/3", "store/0", "net/2"], "{done:?}");
+    bench.check(&graph).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_began_beside_something_that_fails_is_finished() {
+    let (bench, graph) = (Bench::new(), beside());
+    let id = Id::new("store");
+    let (outcome, ()) = tokio::join!(bench.apply(&graph), async {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        while bench.cloud.get("db.store", &id).is_none() {
+            second.tick().await;
+        }
+        bench.cloud.meddle("db.store", &id, |store| store.stall());
+    });
+    assert!(matches!(the_failure(&outcome), EffectError::Deadline { .. }), "{outcome:#?}");
+    let done: BTreeSet<&str> = outcome.done.iter().map(|done| done.address.as_str()).collect();
+    assert_eq!(done, BTreeSet::from(["net/0", "role/0", "net/1", "net/3"]));
+    let skipped: Vec<&str> = outcome.skipped.iter().map(|skipped| skipped.address.as_str()).collect();
+    assert_eq!(skipped, ["net/2"]);
+    tokio::time::advance(Duration::from_secs(100_000)).await;
+    bench.converge(&graph).await;
+    bench.check(&graph).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_needs_the_existence_of_something_that_cannot_be_made_is_not_tried() {
+    let (bench, graph) = (Bench::new(), beside());
+    bench.cloud.set_failing(&["db.store"]);
+    let outcome = bench.apply(&graph).await;
+    assert_eq!(the_failure(&outcome).code(), "Unlucky");
+    let skipped: BTreeSet<&str> = outcome.skipped.iter().map(|skipped| skipped.address.as_str()).collect();
+    assert_eq!(skipped, BTreeSet::from(["net/1", "net/2", "net/3"]));
+    assert!(outcome.skipped.iter().all(|skipped| skipped.because == Some(address("store/0"))));
     bench.cloud.set_failing(&[]);
     bench.converge(&graph).await;
     bench.check(&graph).await;

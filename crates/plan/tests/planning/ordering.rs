@@ -233,6 +233,39 @@ fn the_longest_path_is_told() {
 }
 
 #[test]
+fn what_only_has_to_exist_is_not_waited_for() {
+    let declared = graph(|graph| {
+        store(graph, "store/0", "z", "l".into());
+        let beside = NetSpec { range: "n".into(), label: "l".into(), map: BTreeMap::new().into() };
+        let beside = graph.declare("net/0").beside("store/0", "a test says so").add::<Net>(beside).id;
+        // An output is more than existence, whatever else is said.
+        let both = NetSpec { range: "o".into(), label: beside, map: BTreeMap::new().into() };
+        _ = graph.declare("net/1").beside("net/0", "a test says so").add::<Net>(both);
+    });
+    let steps = Steps::of(&World::empty().plan(&declared));
+    assert_eq!(steps.edges(Edge::Existence), [("+store/0", "+net/0")].into());
+    assert_eq!(steps.edges(Edge::Hard), [("+net/0", "+net/1")].into());
+    assert_eq!(["+store/0", "+net/0", "+net/1"].map(|step| steps.remaining(step)), [100, 2, 1]);
+
+    // What is there and is changed is waited for, by whom is there and by who is new.
+    for missing in [None, Some("net/0")] {
+        let mut world = World::of(&declared);
+        if let Some(missing) = missing {
+            world.seen.found.remove(&address(missing));
+            world.state.resources.remove(&address(missing));
+        } else {
+            world.object("net/0").spec["label"] = "m".into();
+        }
+        world.object("store/0").spec["label"] = "m".into();
+        let steps = Steps::of(&world.plan(&declared));
+        assert_eq!(steps.edges(Edge::Existence), [].into());
+        assert!(steps.edges(Edge::Hard).contains(&("+store/0", "+net/0")), "{missing:?}");
+    }
+    let removed = change(&declared, &declared.emptied());
+    assert!(removed.edges(Edge::Hard).contains(&("-net/0.0", "-store/0.0")));
+}
+
+#[test]
 fn tags_take_no_longer_because_what_carries_them_does() {
     let declared = graph(|graph| {
         let net = net(graph, "net/0", "n", &[]);

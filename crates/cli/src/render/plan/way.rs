@@ -1,7 +1,7 @@
 //! The longest way through a plan: what decides how long it takes.
 
-use bedplate_plan::{Change, Op, Plan, Schedule, Schemas, expected};
-use petgraph::{Direction, graph::NodeIndex, visit::EdgeRef};
+use bedplate_plan::{Change, Edge, Op, Plan, Schedule, Schemas, expected};
+use petgraph::{Direction, visit::EdgeRef};
 use std::{cmp::Reverse, time::Duration};
 
 /// What takes longest one after the other, and how long all of it takes.
@@ -12,18 +12,22 @@ pub(super) struct Way<'a> {
 }
 
 pub(super) fn longest<'a>(plan: &'a Plan, schemas: &dyn Schemas, schedule: &Schedule) -> Way<'a> {
-    let latest = |nodes: &mut dyn Iterator<Item = NodeIndex>| {
-        nodes.max_by_key(|node| (schedule.remaining[node.index()], Reverse(*node)))
-    };
-    let mut next = latest(&mut schedule.graph.externals(Direction::Incoming));
+    let first = schedule.graph.externals(Direction::Incoming);
+    let mut next = first.max_by_key(|node| (schedule.remaining[node.index()], Reverse(*node)));
     let whole = next.map_or(Duration::ZERO, |node| schedule.remaining[node.index()]);
     let mut steps = Vec::new();
     while let Some(node) = next {
         let (Op::Make(change) | Op::Remove(change, _)) = schedule.graph[node];
         let change = &plan.changes[change];
-        steps.push((change, expected(change, schemas)));
-        let mut after = schedule.graph.edges_directed(node, Direction::Outgoing).map(|edge| edge.target());
-        next = latest(&mut after);
+        let own = expected(change, schemas);
+        let after = schedule.graph.edges_directed(node, Direction::Outgoing).map(|edge| {
+            // What only has to exist takes no time of what stands beside it.
+            let own = if *edge.weight() == Edge::Existence { Duration::ZERO } else { own };
+            (own + schedule.remaining[edge.target().index()], Reverse(edge.target()), own)
+        });
+        let after = after.max().filter(|(rest, ..)| *rest >= own);
+        steps.push((change, after.map_or(own, |(.., own)| own)));
+        next = after.map(|(_, Reverse(node), _)| node);
     }
     Way { whole, steps }
 }
