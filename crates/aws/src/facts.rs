@@ -1,6 +1,6 @@
 //! What must be known of the account and the region before the platform can be declared. Nothing here changes anything.
 
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_ec2::types::{AvailabilityZone, AvailabilityZoneOptInStatus, AvailabilityZoneState, Filter};
 use aws_sdk_eks::types::{AddonInfo, ClusterVersionInformation, VersionStatus};
 use bedplate_model::{CallError, Class};
@@ -151,23 +151,23 @@ pub async fn addon_versions(
     cluster_version: &str,
     names: &[&str],
 ) -> Result<BTreeMap<String, String>, CallError> {
-    let mut versions = BTreeMap::new();
     // One name per call: without a name, EKS answers with the whole marketplace.
-    for name in names {
-        let request = cloud.eks.describe_addon_versions().kubernetes_version(cluster_version).addon_name(*name);
-        let mut pages = request.into_paginator().items().send();
-        while let Some(addon) = pages.next().await {
-            let addon = match addon.sent() {
-                Ok(addon) => addon,
-                Err(error) if error.class == Class::NotFound || error.message.contains("is not supported") => break,
-                Err(error) => return Err(error),
-            };
-            if let Some(version) = default_version(&addon, cluster_version) {
-                versions.insert((*name).to_owned(), version);
-            }
-        }
+    let versions = at_once(names.iter().map(|name| addon_version(cloud, cluster_version, name))).await?;
+    Ok(names.iter().zip(versions).filter_map(|(name, version)| Some(((*name).to_owned(), version?))).collect())
+}
+
+async fn addon_version(cloud: &Aws, cluster_version: &str, name: &str) -> Result<Option<String>, CallError> {
+    let request = cloud.eks.describe_addon_versions().kubernetes_version(cluster_version).addon_name(name);
+    let (mut pages, mut found) = (request.into_paginator().items().send(), None);
+    while let Some(addon) = pages.next().await {
+        let addon = match addon.sent() {
+            Ok(addon) => addon,
+            Err(error) if error.class == Class::NotFound || error.message.contains("is not supported") => break,
+            Err(error) => return Err(error),
+        };
+        found = default_version(&addon, cluster_version).or(found);
     }
-    Ok(versions)
+    Ok(found)
 }
 
 fn default_version(addon: &AddonInfo, cluster_version: &str) -> Option<String> {

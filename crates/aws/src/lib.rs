@@ -27,6 +27,7 @@ pub mod secrets;
 pub mod sns;
 
 mod action;
+mod at_once;
 mod clients;
 mod error;
 mod fence;

@@ -1,6 +1,6 @@
 //! A limit for costs, and who is told when they come near it.
 
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_budgets::types::{
     Budget as SdkBudget, BudgetType, ComparisonOperator, Notification, NotificationType, ResourceTag, Spend,
     Subscriber, SubscriptionType, ThresholdType, TimeUnit,
@@ -100,29 +100,29 @@ impl Reconcile for Budget {
         };
         let mut found = Vec::new();
         for account in accounts {
-            let mut notifications: Option<BTreeMap<String, Vec<Notification>>> = None;
-            let mut pages = cloud.budgets.describe_budgets().account_id(&account).into_paginator().items().send();
-            while let Some(budget) = pages.next().await {
-                let Some(budget) = budget.found()? else { break };
-                let id = Id::child(&account, budget.budget_name());
-                if matches!(which, Which::Ids(ids) if !ids.contains(&id)) {
-                    continue;
+            let (mut budgets, known) = tokio::try_join!(all_budgets(cloud, &account), async {
+                // Those asked for by name very likely exist; of none there is nothing more to ask.
+                match which {
+                    Which::Ids(_) => all_notifications(cloud, &account).await.map(Some),
+                    Which::Owned(_) => Ok(None),
                 }
-                let Some(tags) = tags(cloud, &id).await? else { continue };
-                if !which.covers(&id, &tags) {
-                    continue;
-                }
-                let of_all = match &mut notifications {
-                    Some(known) => known,
-                    unknown => unknown.insert(all_notifications(cloud, &account).await?),
-                };
-                let mut of_this = BTreeSet::new();
-                for notification in of_all.remove(budget.budget_name()).unwrap_or_default() {
-                    let subscribers = subscribers(cloud, &id, &notification).await?;
-                    of_this.insert(observe_notification(&notification, &subscribers));
-                }
-                found.push(observe(&account, &budget, of_this, tags));
+            })?;
+            budgets.retain(|(id, _)| !matches!(which, Which::Ids(ids) if !ids.contains(id)));
+            let tags = at_once(budgets.iter().map(|(id, _)| tags(cloud, id))).await?;
+            let ours = budgets.iter().zip(tags).filter_map(|((id, budget), tags)| Some((id, budget, tags?)));
+            let ours: Vec<_> = ours.filter(|(id, _, tags)| which.covers(id, tags)).collect();
+            if ours.is_empty() {
+                continue;
             }
+            let mut of_all = match known {
+                Some(known) => known,
+                None => all_notifications(cloud, &account).await?,
+            };
+            let questions = ours.into_iter().map(|(id, budget, tags)| {
+                let of_this = of_all.remove(budget.budget_name()).unwrap_or_default();
+                look(cloud, id, budget, of_this, tags)
+            });
+            found.extend(at_once(questions).await?);
         }
         Ok(found)
     }
@@ -206,6 +206,16 @@ fn to_tags(tags: &Tags) -> Vec<ResourceTag> {
     tags.iter().map(tag).collect()
 }
 
+async fn all_budgets(cloud: &Aws, account: &str) -> Result<Vec<(Id, SdkBudget)>, CallError> {
+    let mut pages = cloud.budgets.describe_budgets().account_id(account).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(budget) = pages.next().await {
+        let Some(budget) = budget.found()? else { break };
+        found.push((Id::child(account, budget.budget_name()), budget));
+    }
+    Ok(found)
+}
+
 /// The notifications of all budgets, by name.
 async fn all_notifications(cloud: &Aws, account: &str) -> Result<BTreeMap<String, Vec<Notification>>, CallError> {
     let mut found = BTreeMap::new();
@@ -217,6 +227,20 @@ async fn all_notifications(cloud: &Aws, account: &str) -> Result<BTreeMap<String
         found.entry(budget.budget_name.unwrap_or_default()).or_insert_with(Vec::new).extend(notifications);
     }
     Ok(found)
+}
+
+/// A budget with the subscribers of its notifications.
+async fn look(
+    cloud: &Aws,
+    id: &Id,
+    budget: &SdkBudget,
+    notifications: Vec<Notification>,
+    tags: Tags,
+) -> Result<Observation<Budget>, CallError> {
+    let subscribers = at_once(notifications.iter().map(|notification| subscribers(cloud, id, notification))).await?;
+    let pairs = notifications.iter().zip(&subscribers);
+    let notifications = pairs.map(|(notification, subscribers)| observe_notification(notification, subscribers));
+    Ok(observe(id.split().0, budget, notifications.collect(), tags))
 }
 
 async fn subscribers(cloud: &Aws, id: &Id, notification: &Notification) -> Result<Vec<Subscriber>, CallError> {

@@ -1,7 +1,7 @@
 //! An alarm on a metric.
 
 use super::{retag, tags, to_tags};
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_cloudwatch::types::{AlarmType, ComparisonOperator, Dimension, MetricAlarm, Statistic};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
@@ -101,13 +101,11 @@ impl Reconcile for Alarm {
             let request = cloud.cloudwatch.describe_alarms().set_alarm_names(names);
             let mut pages = request.alarm_types(AlarmType::MetricAlarm).into_paginator().send();
             while let Some(page) = pages.next().await {
-                for alarm in page.sent()?.metric_alarms.unwrap_or_default() {
-                    let Some(tags) = tags(cloud, alarm.alarm_arn().unwrap_or_default()).await? else { continue };
-                    found.extend(
-                        observe(&alarm, tags)
-                            .filter(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags))),
-                    );
-                }
+                let alarms = page.sent()?.metric_alarms.unwrap_or_default();
+                let arns = alarms.iter().map(|alarm| alarm.alarm_arn().unwrap_or_default());
+                let tags = at_once(arns.map(|arn| tags(cloud, arn))).await?;
+                let seen = alarms.iter().zip(tags).filter_map(|(alarm, tags)| observe(alarm, tags?));
+                found.extend(seen.filter(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags))));
             }
         }
         Ok(found)

@@ -1,6 +1,6 @@
 //! A table.
 
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
     PointInTimeRecoveryStatus, ProvisionedThroughput, ScalarAttributeType, SseSpecification, SseStatus, SseType,
@@ -160,30 +160,8 @@ impl Reconcile for Table {
                 }
             }
         }
-        let mut found = Vec::new();
-        for name in names {
-            let Some(table) = describe(cloud, &name).await? else { continue };
-            let Some(tags) = tags(cloud, table.table_arn()).await? else { continue };
-            if !which.covers(&Id::new(&name), &tags) {
-                continue;
-            }
-            let ttl = cloud.dynamodb.describe_time_to_live().table_name(&name).send().await.found()?;
-            let ttl = ttl.map(|answer| {
-                let ttl = answer.time_to_live_description?;
-                let on =
-                    matches!(ttl.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
-                ttl.attribute_name.filter(|_| on)
-            });
-            let backups = cloud.dynamodb.describe_continuous_backups().table_name(&name).send().await.found()?;
-            let recovery = backups.map(|answer| {
-                let recovery = answer.continuous_backups_description?.point_in_time_recovery_description?;
-                let on = recovery.point_in_time_recovery_status == Some(PointInTimeRecoveryStatus::Enabled);
-                let days = recovery.recovery_period_in_days.and_then(|days| days.try_into().ok());
-                on.then(|| days.unwrap_or(DEFAULT_RECOVERY))
-            });
-            found.extend(observe(&table, ttl, recovery, tags));
-        }
-        Ok(found)
+        let found = at_once(names.iter().map(|name| look(cloud, which, name))).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn create(cloud: &Aws, spec: &TableSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -303,6 +281,31 @@ impl Reconcile for Table {
         // They are nothing of the table's: they say what is tolerated.
         (seen.read_range, seen.write_range) = (wanted.read_range, wanted.write_range);
     }
+}
+
+/// A table with what its description does not have.
+async fn look(cloud: &Aws, which: Which<'_>, name: &str) -> Result<Option<Observation<Table>>, CallError> {
+    let Some(table) = describe(cloud, name).await? else { return Ok(None) };
+    let Some(tags) = tags(cloud, table.table_arn()).await? else { return Ok(None) };
+    if !which.covers(&Id::new(name), &tags) {
+        return Ok(None);
+    }
+    let (ttl, backups) = tokio::try_join!(
+        async { cloud.dynamodb.describe_time_to_live().table_name(name).send().await.found() },
+        async { cloud.dynamodb.describe_continuous_backups().table_name(name).send().await.found() },
+    )?;
+    let ttl = ttl.map(|answer| {
+        let ttl = answer.time_to_live_description?;
+        let on = matches!(ttl.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling));
+        ttl.attribute_name.filter(|_| on)
+    });
+    let recovery = backups.map(|answer| {
+        let recovery = answer.continuous_backups_description?.point_in_time_recovery_description?;
+        let on = recovery.point_in_time_recovery_status == Some(PointInTimeRecoveryStatus::Enabled);
+        let days = recovery.recovery_period_in_days.and_then(|days| days.try_into().ok());
+        on.then(|| days.unwrap_or(DEFAULT_RECOVERY))
+    });
+    Ok(observe(&table, ttl, recovery, tags))
 }
 
 async fn describe(cloud: &Aws, name: &str) -> Result<Option<TableDescription>, CallError> {

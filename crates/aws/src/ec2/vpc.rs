@@ -68,8 +68,10 @@ impl Reconcile for Vpc {
             let mut pages = cloud.ec2.describe_vpcs().filters(filter).into_paginator().items().send();
             while let Some(vpc) = pages.next().await {
                 let vpc = vpc.sent()?;
-                let support = attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsSupport).await?;
-                let hostnames = attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsHostnames).await?;
+                let (support, hostnames) = tokio::try_join!(
+                    attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsSupport),
+                    attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsHostnames),
+                )?;
                 found.extend(observe(&vpc, support, hostnames));
             }
         }

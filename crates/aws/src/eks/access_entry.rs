@@ -1,7 +1,7 @@
 //! What an IAM principal may do in a cluster.
 
 use super::{child_ids, retag, tags, to_tags};
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_eks::types::{AccessEntry as SdkEntry, AccessScope as SdkScope, AccessScopeType, AssociatedAccessPolicy};
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
@@ -83,20 +83,12 @@ impl Reconcile for AccessEntry {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for id in child_ids!(cloud, which, list_access_entries) {
-            let Some(entry) = describe(cloud, &id).await? else { continue };
-            let (cluster, principal) = id.split();
-            let mut policies = Vec::new();
-            let request = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
-            let mut pages = request.into_paginator().items().send();
-            while let Some(policy) = pages.next().await {
-                let Some(policy) = policy.found()? else { break };
-                policies.push(policy);
-            }
-            found.extend(observe(&entry, &policies));
-        }
-        Ok(super::owned(which, found))
+        let ids = child_ids!(cloud, which, list_access_entries);
+        let found = at_once(ids.iter().map(async |id| {
+            let (entry, policies) = tokio::try_join!(describe(cloud, id), policies(cloud, id))?;
+            Ok(entry.and_then(|entry| observe(&entry, &policies)))
+        }));
+        Ok(super::owned(which, found.await?.into_iter().flatten().collect()))
     }
 
     async fn create(cloud: &Aws, spec: &AccessEntrySpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -148,6 +140,19 @@ impl Reconcile for AccessEntry {
             seen.kubernetes_groups.clone_from(&wanted.kubernetes_groups);
         }
     }
+}
+
+/// The access policies of an entry; none of one that is gone.
+async fn policies(cloud: &Aws, id: &Id) -> Result<Vec<AssociatedAccessPolicy>, CallError> {
+    let (cluster, principal) = id.split();
+    let request = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
+    let mut pages = request.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(policy) = pages.next().await {
+        let Some(policy) = policy.found()? else { break };
+        found.push(policy);
+    }
+    Ok(found)
 }
 
 async fn describe(cloud: &Aws, id: &Id) -> Result<Option<SdkEntry>, CallError> {

@@ -1,7 +1,7 @@
 //! Software in a cluster that EKS installs and keeps up.
 
 use super::{child_ids, reason, retag, tags, to_tags};
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_eks::types::{Addon as SdkAddon, AddonStatus, ResolveConflicts};
 use bedplate_model::{
     CallError, Creation, Id, Json, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved,
@@ -79,11 +79,9 @@ impl Reconcile for Addon {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for id in child_ids!(cloud, which, list_addons) {
-            found.extend(describe(cloud, &id).await?.and_then(|addon| observe(&addon)));
-        }
-        Ok(super::owned(which, found))
+        let ids = child_ids!(cloud, which, list_addons);
+        let found = at_once(ids.iter().map(|id| describe(cloud, id))).await?;
+        Ok(super::owned(which, found.iter().flatten().filter_map(observe).collect()))
     }
 
     async fn create(cloud: &Aws, spec: &AddonSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

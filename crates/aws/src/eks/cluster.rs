@@ -1,7 +1,7 @@
 //! A Kubernetes control plane.
 
 use super::{leftovers, reason, retag, tags, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, ec2::holders_of_group, error::Sent};
+use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, at_once::at_once, ec2::holders_of_group, error::Sent};
 use aws_sdk_eks::types::{
     AuthenticationMode, Cluster as SdkCluster, ClusterStatus, CreateAccessConfigRequest, EncryptionConfig,
     KubernetesNetworkConfigRequest, LogSetup, LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest,
@@ -145,15 +145,12 @@ impl Reconcile for Cluster {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let names = match which {
+        let names: Vec<String> = match which {
             Which::Ids(ids) => ids.iter().map(ToString::to_string).collect(),
             Which::Owned(stack) => super::clusters(cloud, stack).await?,
         };
-        let mut found = Vec::new();
-        for name in names {
-            found.extend(super::describe_cluster(cloud, &name).await?.as_ref().and_then(observe));
-        }
-        Ok(found)
+        let found = at_once(names.iter().map(|name| super::describe_cluster(cloud, name))).await?;
+        Ok(found.iter().flatten().filter_map(observe).collect())
     }
 
     async fn create(cloud: &Aws, spec: &ClusterSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

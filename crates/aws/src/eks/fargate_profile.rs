@@ -1,7 +1,7 @@
 //! Which pods of a cluster run on Fargate.
 
 use super::{child_ids, reason, retag, tags, to_tags};
-use crate::{Arn, Aws, SubnetId, error::Sent};
+use crate::{Arn, Aws, SubnetId, at_once::at_once, error::Sent};
 use aws_sdk_eks::types::{FargateProfile as SdkProfile, FargateProfileSelector, FargateProfileStatus};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
@@ -95,11 +95,9 @@ impl Reconcile for FargateProfile {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for id in child_ids!(cloud, which, list_fargate_profiles) {
-            found.extend(describe(cloud, &id).await?.and_then(|profile| observe(&profile)));
-        }
-        Ok(super::owned(which, found))
+        let ids = child_ids!(cloud, which, list_fargate_profiles);
+        let found = at_once(ids.iter().map(|id| describe(cloud, id))).await?;
+        Ok(super::owned(which, found.iter().flatten().filter_map(observe).collect()))
     }
 
     async fn create(cloud: &Aws, spec: &FargateProfileSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

@@ -1,7 +1,7 @@
 //! Nodes of a cluster that EKS starts, updates and drains.
 
 use super::{child_ids, reason, retag, tags, to_tags};
-use crate::{Arn, Aws, SubnetId, error::Sent};
+use crate::{Arn, Aws, SubnetId, at_once::at_once, error::Sent};
 use aws_sdk_eks::types::{
     AmiTypes, CapacityTypes, Nodegroup as SdkNodegroup, NodegroupScalingConfig, NodegroupStatus, NodegroupUpdateConfig,
     UpdateLabelsPayload,
@@ -114,11 +114,9 @@ impl Reconcile for NodeGroup {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for id in child_ids!(cloud, which, list_nodegroups) {
-            found.extend(describe(cloud, &id).await?.and_then(|group| observe(&group)));
-        }
-        Ok(super::owned(which, found))
+        let ids = child_ids!(cloud, which, list_nodegroups);
+        let found = at_once(ids.iter().map(|id| describe(cloud, id))).await?;
+        Ok(super::owned(which, found.iter().flatten().filter_map(observe).collect()))
     }
 
     async fn create(cloud: &Aws, spec: &NodeGroupSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

@@ -1,7 +1,7 @@
 //! An application load balancer: the address that clients know.
 
 use super::{retag, tags_of, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, error::Sent};
+use crate::{Arn, Aws, SecurityGroupId, SubnetId, VpcId, at_once::at_once, error::Sent};
 use aws_sdk_elasticloadbalancingv2::types::{
     AvailabilityZone, IpAddressType, LoadBalancer as SdkBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum,
     LoadBalancerStateEnum, LoadBalancerTypeEnum,
@@ -118,14 +118,14 @@ impl Reconcile for LoadBalancer {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for (balancer, tags) in balancers(cloud, which).await? {
+        let balancers = balancers(cloud, which).await?;
+        let found = at_once(balancers.into_iter().map(async |(balancer, tags)| {
             let arn = balancer.load_balancer_arn().unwrap_or_default();
             let request = cloud.elb.describe_load_balancer_attributes().load_balancer_arn(arn);
-            let Some(answer) = request.send().await.found()? else { continue };
-            found.extend(observe(&balancer, answer.attributes(), tags));
-        }
-        Ok(found)
+            let answer = request.send().await.found()?;
+            Ok(answer.and_then(|answer| observe(&balancer, answer.attributes(), tags)))
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
     }
 
     async fn create(cloud: &Aws, spec: &LoadBalancerSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

@@ -114,9 +114,11 @@ impl Reconcile for Key {
             if !which.covers(&Id::new(&key.key_id), &tags) {
                 continue;
             }
-            let policy = cloud.kms.get_key_policy().key_id(&key.key_id).policy_name("default").send().await.found()?;
+            let (policy, rotation) = tokio::try_join!(
+                async { cloud.kms.get_key_policy().key_id(&key.key_id).policy_name("default").send().await.found() },
+                async { cloud.kms.get_key_rotation_status().key_id(&key.key_id).send().await.found() },
+            )?;
             let policy = policy.and_then(|answer| Policy::parse(answer.policy()?).ok());
-            let rotation = cloud.kms.get_key_rotation_status().key_id(&key.key_id).send().await.found()?;
             let rotation = rotation.map(|status| {
                 let days = status.rotation_period_in_days().and_then(|days| days.try_into().ok());
                 // Keys that rotated before the period could be chosen rotate every year.

@@ -1,6 +1,6 @@
 //! A log group. Services make theirs by themselves, unencrypted and for ever: made first, they are ours.
 
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_cloudwatchlogs::types::{LogGroup as SdkLogGroup, LogGroupClass};
 use bedplate_model::{
     CallError, Class, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step,
@@ -99,19 +99,16 @@ impl Reconcile for LogGroup {
                 }
             }
         }
-        let mut found = Vec::new();
-        for group in groups {
-            let asked = match which {
-                Which::Ids(ids) => ids.iter().any(|id| Some(id.as_str()) == group.log_group_name()),
-                Which::Owned(_) => true,
-            };
-            let Some(arn) = arn(&group).filter(|_| asked) else { continue };
-            let Some(tags) = tags(cloud, arn).await? else { continue };
-            found.extend(
-                observe(&group, tags).filter(|seen| which.covers(&seen.id, seen.tags.as_ref().unwrap_or(&Tags::new()))),
-            );
-        }
-        Ok(found)
+        groups.retain(|group| match which {
+            Which::Ids(ids) => ids.iter().any(|id| Some(id.as_str()) == group.log_group_name()),
+            Which::Owned(_) => true,
+        });
+        let tags = at_once(groups.iter().map(async |group| match arn(group) {
+            Some(arn) => tags(cloud, arn).await,
+            None => Ok(None),
+        }));
+        let seen = groups.iter().zip(tags.await?).filter_map(|(group, tags)| observe(group, tags?));
+        Ok(seen.filter(|seen| which.covers(&seen.id, seen.tags.as_ref().unwrap_or(&Tags::new()))).collect())
     }
 
     async fn create(cloud: &Aws, spec: &LogGroupSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

@@ -110,18 +110,12 @@ impl Reconcile for Instance {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        let clusters = all_clusters(cloud).await?;
-        let mut pages = cloud.rds.describe_db_instances().into_paginator().items().send();
-        while let Some(instance) = pages.next().await {
-            let instance = instance.sent()?;
-            if matches!(which, Which::Owned(_)) && scaled_readers::is_one(&instance) {
-                continue;
-            }
-            let seen = observe(&instance, &clusters);
-            found.extend(seen.filter(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags))));
-        }
-        Ok(found)
+        let (clusters, instances) = tokio::try_join!(all_clusters(cloud), all_instances(cloud))?;
+        let of_autoscaling =
+            |instance: &&DbInstance| matches!(which, Which::Owned(_)) && scaled_readers::is_one(instance);
+        let seen = instances.iter().filter(|instance| !of_autoscaling(instance));
+        let seen = seen.filter_map(|instance| observe(instance, &clusters));
+        Ok(seen.filter(|seen| seen.tags.as_ref().is_some_and(|tags| which.covers(&seen.id, tags))).collect())
     }
 
     async fn create(cloud: &Aws, spec: &InstanceSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -233,6 +227,15 @@ fn restart_pending(instance: &DbInstance, clusters: &[DbCluster]) -> bool {
     let waits = |status: Option<&str>| status == Some("pending-reboot");
     instance.db_parameter_groups().iter().any(|group| waits(group.parameter_apply_status()))
         || member.any(|member| waits(member.db_cluster_parameter_group_status()))
+}
+
+async fn all_instances(cloud: &Aws) -> Result<Vec<DbInstance>, CallError> {
+    let mut pages = cloud.rds.describe_db_instances().into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(instance) = pages.next().await {
+        found.push(instance.sent()?);
+    }
+    Ok(found)
 }
 
 fn observe(instance: &DbInstance, clusters: &[DbCluster]) -> Option<Observation<Instance>> {

@@ -5,7 +5,7 @@ use super::{
     objects::{NOT_EMPTY, delete_versions, folder_versions, folders, not_empty, put_folders},
     rules::{lifecycle_rule, tiering_rule, to_lifecycle_rule, to_tiering_rule},
 };
-use crate::{Arn, Aws, Policy, error::Sent};
+use crate::{Arn, Aws, Policy, at_once::at_once, error::Sent};
 use aws_sdk_s3::types::{
     BucketLifecycleConfiguration, BucketLocationConstraint, BucketLoggingStatus, BucketVersioningStatus,
     CreateBucketConfiguration, IntelligentTieringConfiguration, LifecycleRule as SdkLifecycleRule, LoggingEnabled,
@@ -142,26 +142,23 @@ impl Reconcile for Bucket {
         while let Some(page) = pages.next().await {
             existing.extend(page.sent()?.buckets.unwrap_or_default().into_iter().filter_map(|bucket| bucket.name));
         }
-        let mut found = Vec::new();
         match which {
             Which::Ids(ids) => {
-                for id in ids.iter().filter(|id| existing.contains(id.split().1)) {
-                    found.extend(look(cloud, id).await?);
-                }
+                let ids = ids.iter().filter(|id| existing.contains(id.split().1));
+                let found = at_once(ids.map(|id| look(cloud, id))).await?;
+                Ok(found.into_iter().flatten().collect())
             }
             Which::Owned(_) => {
                 let account = cloud.account().await?;
-                for name in existing {
-                    let id = Id::child(&account, &name);
+                let ids: Vec<Id> = existing.iter().map(|name| Id::child(&account, name)).collect();
+                let found = at_once(ids.iter().map(async |id| match raw_tags(cloud, id).await {
+                    Ok(tags) if which.covers(id, &tags) => look(cloud, id).await,
                     // One in another region, or one that we may not look at, is not ours.
-                    let Ok(tags) = raw_tags(cloud, &id).await else { continue };
-                    if which.covers(&id, &tags) {
-                        found.extend(look(cloud, &id).await?);
-                    }
-                }
+                    _ => Ok(None),
+                }));
+                Ok(found.await?.into_iter().flatten().collect())
             }
         }
-        Ok(found)
     }
 
     async fn create(cloud: &Aws, spec: &BucketSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

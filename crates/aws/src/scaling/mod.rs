@@ -6,7 +6,7 @@ mod target;
 pub use policy::{Policy, PolicyOutputs, PolicySpec};
 pub use target::{Target, TargetOutputs, TargetSpec};
 
-use crate::{Aws, error::Sent};
+use crate::{Aws, at_once::at_once, error::Sent};
 use aws_sdk_applicationautoscaling::types::{ScalableTarget, ServiceNamespace};
 use bedplate_model::{CallError, Id, Tags, Which};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,26 +39,25 @@ async fn targets(cloud: &Aws, which: Which<'_>) -> Result<Vec<(ScalableTarget, T
             }
         }
     }
-    let mut found = Vec::new();
+    let mut portions = Vec::new();
     for (namespace, resources) in asked {
         let resources: Vec<String> = resources.into_iter().map(str::to_owned).collect();
-        // No resources at all mean all of them.
-        let portions = if resources.is_empty() { vec![None] } else { resources.chunks(RESOURCES).map(Some).collect() };
-        for portion in portions {
-            let targets = match &cloud.shared {
-                Some(shared) => {
-                    let question = format!("{namespace} {portion:?}");
-                    shared.scaled.get(question, describe(cloud, namespace, portion)).await?
-                }
-                None => describe(cloud, namespace, portion).await?,
-            };
-            let asked = |target: &ScalableTarget, tags: &Tags| which.covers(&id_of(target), tags);
-            found.extend(
-                targets.into_iter().filter(|(target, tags)| matches!(which, Which::Ids(_)) || asked(target, tags)),
-            );
+        match resources.is_empty() {
+            // No resources at all mean all of them.
+            true => portions.push((namespace, None)),
+            false => portions.extend(resources.chunks(RESOURCES).map(|some| (namespace, Some(some.to_vec())))),
         }
     }
-    Ok(found)
+    let found = at_once(portions.iter().map(async |(namespace, portion)| match &cloud.shared {
+        Some(shared) => {
+            let question = format!("{namespace} {portion:?}");
+            shared.scaled.get(question, describe(cloud, namespace, portion.as_deref())).await
+        }
+        None => describe(cloud, namespace, portion.as_deref()).await,
+    }));
+    let all = found.await?.into_iter().flatten();
+    let asked = |target: &ScalableTarget, tags: &Tags| which.covers(&id_of(target), tags);
+    Ok(all.filter(|(target, tags)| matches!(which, Which::Ids(_)) || asked(target, tags)).collect())
 }
 
 /// The targets of a service, or those of some of its resources, each with its tags.

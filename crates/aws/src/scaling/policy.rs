@@ -1,7 +1,7 @@
 //! The rule by which a target is scaled: towards a value of a metric.
 
 use super::{id_of, parts, target_id, targets};
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy, ServiceNamespace,
     TargetTrackingScalingPolicyConfiguration,
@@ -98,21 +98,12 @@ impl Reconcile for Policy {
         let targets = targets(cloud, which).await?;
         let owners: BTreeMap<Id, Tags> = targets.into_iter().map(|(target, tags)| (id_of(&target), tags)).collect();
         let namespaces: BTreeSet<&str> = owners.keys().map(|target| parts(target)[0]).collect();
-        let mut found = Vec::new();
-        for namespace in namespaces {
-            let request = cloud.scaling.describe_scaling_policies();
-            let request = request.service_namespace(ServiceNamespace::from(namespace));
-            let mut pages = request.into_paginator().items().send();
-            while let Some(policy) = pages.next().await {
-                let policy = policy.sent()?;
-                let Some(tags) = owners.get(&target_of(&policy)) else { continue };
-                let seen = observe(&policy, tags.clone());
-                if which.covers(&seen.id, tags) {
-                    found.push(seen);
-                }
-            }
-        }
-        Ok(found)
+        let policies = at_once(namespaces.into_iter().map(|namespace| policies(cloud, namespace))).await?;
+        let found = policies.iter().flatten().filter_map(|policy| {
+            let tags = owners.get(&target_of(policy))?;
+            Some(observe(policy, tags.clone())).filter(|seen| which.covers(&seen.id, tags))
+        });
+        Ok(found.collect())
     }
 
     async fn create(cloud: &Aws, spec: &PolicySpec<Resolved>, _creation: &Creation) -> Result<Id, CallError> {
@@ -153,6 +144,17 @@ async fn put(cloud: &Aws, spec: &PolicySpec<Resolved>) -> Result<(), CallError> 
 
 fn policy_id(target: &Id, name: &str) -> Id {
     Id::new(format!("{target}|{name}"))
+}
+
+/// The policies of a service.
+async fn policies(cloud: &Aws, namespace: &str) -> Result<Vec<ScalingPolicy>, CallError> {
+    let request = cloud.scaling.describe_scaling_policies().service_namespace(ServiceNamespace::from(namespace));
+    let mut pages = request.into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(policy) = pages.next().await {
+        found.push(policy.sent()?);
+    }
+    Ok(found)
 }
 
 fn target_of(policy: &ScalingPolicy) -> Id {

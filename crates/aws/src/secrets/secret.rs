@@ -1,7 +1,7 @@
 //! A secret. Its value never passes through a specification, an output or the state.
 
 use super::Sensitive;
-use crate::{Arn, Aws, error::Sent};
+use crate::{Arn, Aws, at_once::at_once, error::Sent};
 use aws_sdk_secretsmanager::{
     operation::describe_secret::DescribeSecretOutput,
     types::{Filter, FilterNameStringType, Tag},
@@ -138,12 +138,9 @@ impl Reconcile for Secret {
                 }
             }
         }
-        let mut found = Vec::new();
-        for name in names {
-            let seen = describe(cloud, &name).await?.and_then(|secret| observe(&secret));
-            found.extend(seen.filter(|seen| which.covers(&seen.id, seen.tags.as_ref().unwrap_or(&Tags::new()))));
-        }
-        Ok(found)
+        let secrets = at_once(names.iter().map(|name| describe(cloud, name))).await?;
+        let seen = secrets.iter().flatten().filter_map(observe);
+        Ok(seen.filter(|seen| which.covers(&seen.id, seen.tags.as_ref().unwrap_or(&Tags::new()))).collect())
     }
 
     async fn create(cloud: &Aws, spec: &SecretSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {

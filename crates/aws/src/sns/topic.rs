@@ -1,6 +1,6 @@
 //! A topic that messages are published to.
 
-use crate::{Arn, Aws, Policy, error::Sent};
+use crate::{Arn, Aws, Policy, at_once::at_once, error::Sent};
 use aws_sdk_sns::types::Tag;
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
@@ -92,17 +92,13 @@ impl Reconcile for Topic {
                 }
             }
         }
-        let mut found = Vec::new();
-        for id in ids {
-            let Some(tags) = tags(cloud, &id).await? else { continue };
-            if !which.covers(&id, &tags) {
-                continue;
-            }
+        let found = at_once(ids.iter().map(async |id| {
+            let Some(tags) = tags(cloud, id).await?.filter(|tags| which.covers(id, tags)) else { return Ok(None) };
             let answer = cloud.sns.get_topic_attributes().topic_arn(id.as_str()).send().await.found()?;
             let attributes = answer.and_then(|answer| answer.attributes);
-            found.extend(attributes.map(|attributes| observe(&id, &attributes, tags)));
-        }
-        Ok(found)
+            Ok(attributes.map(|attributes| observe(id, &attributes, tags)))
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
     }
 
     async fn create(cloud: &Aws, spec: &TopicSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
