@@ -23,6 +23,7 @@ from . import (
     pagination,
     registry,
     settings,
+    switches,
     throttling,
     tokens,
     wire,
@@ -135,6 +136,7 @@ class Cloud:
             return forward_raw(self.moto, environ)
         target = wire.identify(environ, body)
         response = self.settle(target, environ)
+        response.delay += switches.current.latency
         if not response.cut:
             calls.answered(target.name, wire.request_id(response))
         return response

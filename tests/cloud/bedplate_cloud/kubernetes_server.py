@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from . import calls, chance, eks, moments, settings, snapshots
+from . import calls, chance, eks, moments, settings, snapshots, switches
 from .eks import Cluster
 from .kubernetes import Api, Object, Refused, answer
 from .registry import on_reset
@@ -176,7 +176,7 @@ class Handler(BaseHTTPRequestHandler):
         except Refused as refused:
             self.send(refused.status, json.dumps(_status(refused)).encode())
             return
-        time.sleep(fate.delay)
+        time.sleep(fate.delay + switches.current.latency)
         if fate.cut_after:
             self.connection.shutdown(socket.SHUT_RDWR)
             return

@@ -39,6 +39,8 @@ class Switches:
     fault_delay: float = 0.5
     # Only these operations, or `mutating`, fail at random; empty for all.
     fault_operations: tuple[str, ...] = ()
+    # How long every answer is on its way, in real seconds.
+    latency: float = 0.0
     # The same seed draws the same faults for the nth call of each operation.
     seed: int = 1
 

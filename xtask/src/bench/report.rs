@@ -25,6 +25,25 @@ impl Row {
     }
 }
 
+/// One row for each figure of these runs, with the median of what was measured.
+pub(crate) fn medians(runs: Vec<Vec<Row>>) -> Vec<Row> {
+    let mut rows: Vec<(Row, Vec<f64>)> = Vec::new();
+    for row in runs.into_iter().flatten() {
+        match rows.iter_mut().find(|(known, _)| known.figure == row.figure) {
+            Some((_, values)) => values.push(row.value),
+            None => {
+                let value = row.value;
+                rows.push((row, vec![value]));
+            }
+        }
+    }
+    let median = |(row, mut values): (Row, Vec<f64>)| {
+        values.sort_by(f64::total_cmp);
+        Row { value: values[values.len() / 2], ..row }
+    };
+    rows.into_iter().map(median).collect()
+}
+
 /// A number with as many digits as say something.
 fn number(value: f64) -> String {
     match value {
@@ -88,6 +107,14 @@ mod tests {
     fn a_missed_figure_is_marked() {
         assert!(table(&[row(2.5)], "debug").contains("| 2.50 s **missed** | ≤ 2 s |"));
         assert!(table(&[row(1.5)], "debug").contains("| 1.50 s | ≤ 2 s |"));
+    }
+
+    #[test]
+    fn of_several_runs_the_median_counts() {
+        let other = |value| Row { figure: "seconds".to_owned(), ..row(value) };
+        let found = medians(vec![vec![row(3.0), other(1.0)], vec![row(1.0)], vec![row(2.0)]]);
+        let found: Vec<_> = found.iter().map(|row| (row.figure.as_str(), row.value)).collect();
+        assert_eq!(found, [("calls", 2.0), ("seconds", 1.0)]);
     }
 
     #[test]
