@@ -21,12 +21,15 @@ pub(super) fn longest<'a>(plan: &'a Plan, schemas: &dyn Schemas, schedule: &Sche
         let change = &plan.changes[change];
         let own = expected(change, schemas);
         let after = schedule.graph.edges_directed(node, Direction::Outgoing).map(|edge| {
-            // What only has to exist takes no time of what stands beside it.
-            let own = if *edge.weight() == Edge::Existence { Duration::ZERO } else { own };
-            (own + schedule.remaining[edge.target().index()], Reverse(edge.target()), own)
+            let beside = *edge.weight() == Edge::Existence;
+            let own = if beside { Duration::ZERO } else { own };
+            (own + schedule.remaining[edge.target().index()], Reverse(edge.target()), beside)
         });
         let after = after.max().filter(|(rest, ..)| *rest >= own);
-        steps.push((change, after.map_or(own, |(.., own)| own)));
+        // Nothing waits for the time of what only has to exist.
+        if after.is_none_or(|(.., beside)| !beside) {
+            steps.push((change, own));
+        }
         next = after.map(|(_, Reverse(node), _)| node);
     }
     Way { whole, steps }

@@ -4,10 +4,14 @@
 use crate::render::about;
 use bedplate_engine::{Event, described};
 use bedplate_model::Address;
-use bedplate_plan::{Action, Plan, Schemas, expected, schedule};
+use bedplate_plan::{Action, Edge, Plan, Schemas, expected, schedule};
 use bedplate_platform::LAYERS;
 use owo_colors::OwoColorize;
-use petgraph::{algo::toposort, graph::NodeIndex};
+use petgraph::{
+    algo::toposort,
+    graph::{EdgeReference, NodeIndex},
+    visit::EdgeRef,
+};
 use std::time::Duration;
 
 /// How many of those that wait are named.
@@ -36,7 +40,10 @@ struct Effect {
     expected: Duration,
     /// How long it usually takes until everything that waits for it is done.
     remaining: Duration,
+    /// What waits until it is done.
     next: Vec<usize>,
+    /// What waits until it exists.
+    beside: Vec<usize>,
     progress: Stage,
 }
 
@@ -56,12 +63,17 @@ impl Board {
         let schedule = schedule(plan, schemas);
         let effect = |node: NodeIndex| {
             let (change, action) = described(plan, schedule.graph[node]);
+            let (beside, next): (Vec<_>, Vec<_>) =
+                schedule.graph.edges(node).partition(|edge| *edge.weight() == Edge::Existence);
+            let positions =
+                |edges: Vec<EdgeReference<'_, Edge>>| edges.iter().map(|edge| edge.target().index()).collect();
             Effect {
                 address: change.address.clone(),
                 action,
                 expected: expected(change, schemas),
                 remaining: schedule.remaining[node.index()],
-                next: schedule.graph.neighbors(node).map(NodeIndex::index).collect(),
+                next: positions(next),
+                beside: positions(beside),
                 progress: Stage::Waiting,
             }
         };
@@ -155,8 +167,9 @@ impl Board {
                 Stage::Running(since, _) => effect.expected.saturating_sub(now.saturating_sub(since)),
                 Stage::Done | Stage::Failed | Stage::Skipped => continue,
             };
-            let after = effect.next.iter().filter_map(|&next| left[next]).max();
-            left[index] = Some(own + after.unwrap_or_default());
+            let latest =
+                |of: &[usize]| -> Duration { of.iter().filter_map(|&next| left[next]).max().unwrap_or_default() };
+            left[index] = Some((own + latest(&effect.next)).max(latest(&effect.beside)));
         }
         left.into_iter().flatten().max()
     }
@@ -354,6 +367,7 @@ mod tests {
             expected: minutes * MINUTE,
             remaining: Duration::ZERO,
             next: next.to_vec(),
+            beside: Vec::new(),
             progress: Stage::Waiting,
         };
         let effects = vec![
@@ -386,6 +400,15 @@ mod tests {
         let picture = plain(board, minute * MINUTE, 80, 24);
         let line = picture.lines().last().unwrap_or_default().to_owned();
         line.rsplit(" · ").next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn what_only_has_to_exist_adds_no_time() {
+        let mut board = platform();
+        let cluster = board.effects.iter().position(|effect| effect.address.as_str() == "cluster/cluster").unwrap();
+        board.effects[cluster].beside = std::mem::take(&mut board.effects[cluster].next);
+        // The cluster no longer is on the longest way.
+        assert_eq!(shown(&board, 0), "about 12 min left");
     }
 
     #[test]
