@@ -1,5 +1,6 @@
 //! What a survey's requests take when a bare client makes them: one after the other over one connection, each signed before
-//! and its answer parsed after, as any client of AWS has to. Nothing is made of the answers.
+//! and its answer parsed after, as any client of AWS has to. Nothing is made of the answers. What lies in the cluster is asked
+//! for after that, as the program asks, since its clients sign and speak otherwise.
 
 use anyhow::{Context, Result, bail};
 use aws_config::{BehaviorVersion, Region};
@@ -17,13 +18,14 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_xml::decode::Document;
-use bedplate_aws::{Aws, KINDS, Recorded};
+use bedplate_aws::{Aws, KINDS, Recorded, facts};
 use bedplate_engine::{Kinds, survey};
-use bedplate_model::Json;
+use bedplate_model::{Address, Json};
 use bedplate_platform::{build, choices, config::Config};
 use bedplate_state::parse;
 use serde_json::json;
 use std::{
+    collections::BTreeSet,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::{Instant, SystemTime},
@@ -98,17 +100,20 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: u
     let kinds = Kinds::new(KINDS);
     let requests: Arc<Mutex<Vec<HttpRequest>>> = Arc::default();
     let connector: Arc<Mutex<Option<SharedHttpConnector>>> = Arc::default();
-    let client = aws_smithy_http_client::Builder::new().build_http();
-    let client = Recording { client, requests: Arc::clone(&requests), connector: Arc::clone(&connector) };
-    let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(state.region.clone()))
-        .endpoint_url(endpoint)
-        .http_client(client);
-    let aws = Aws::new(&loader.load().await);
+    let client = Recording {
+        client: aws_smithy_http_client::Builder::new().build_http(),
+        requests: Arc::clone(&requests),
+        connector: Arc::clone(&connector),
+    };
+    let loader = aws_config::defaults(BehaviorVersion::latest());
+    let loader = loader.region(Region::new(state.region.clone())).endpoint_url(endpoint).http_client(client);
+    let sdk = loader.load().await;
+    let aws = Aws::new(&sdk);
 
     let mut surveys = Vec::new();
     for _ in 0..runs {
         requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        facts::caller(&aws).await?;
         let recorded = Recorded::new(&state, true);
         let began = Instant::now();
         survey(&kinds, &aws.surveying(recorded), &graph, &state, None).await?;
@@ -117,15 +122,22 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: u
 
     let requests = std::mem::take(&mut *requests.lock().unwrap_or_else(PoisonError::into_inner));
     let connector = connector.lock().unwrap_or_else(PoisonError::into_inner).take().context("nothing was sent")?;
+    let in_cluster: BTreeSet<Address> =
+        graph.iter().filter(|(_, node)| node.kind.starts_with("kubernetes.")).map(|(at, _)| at.clone()).collect();
+    // Where the cluster answers is asked for with what lies in it.
+    let others =
+        |request: &&HttpRequest| !request.uri().rsplit_once("/clusters/").is_some_and(|(_, name)| !name.contains('/'));
     let mut replays = Vec::new();
     for _ in 0..runs {
+        let cluster = Aws::new(&sdk).surveying(Recorded::new(&state, true));
         let began = Instant::now();
-        for request in &requests {
+        for request in requests.iter().filter(others) {
             let request = signed(request)?;
             let answer = connector.call(request).await.map_err(|error| anyhow::anyhow!("{error:?}"))?;
             parse_body(&ByteStream::new(answer.into_body()).collect().await?.into_bytes())?;
         }
+        survey(&kinds, &cluster, &graph, &state, Some(&in_cluster)).await?;
         replays.push(began.elapsed().as_secs_f64());
     }
-    Ok(json!({"requests": requests.len(), "survey": surveys, "back_to_back": replays}))
+    Ok(json!({"requests": requests.len() + in_cluster.len(), "survey": surveys, "back_to_back": replays}))
 }

@@ -166,7 +166,7 @@ pub(crate) fn plan(bench: &Bench<'_>) -> Result<Vec<Row>> {
         bench.row("plan", "plan without changes, start-up included", seconds, " s", None),
         bench.row(
             "plan",
-            format!("its {} requests from a bare client, one after the other", replay["requests"]),
+            format!("its {} calls by a bare client, one after the other", replay["requests"]),
             bare,
             " s",
             None,

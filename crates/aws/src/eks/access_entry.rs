@@ -85,8 +85,9 @@ impl Reconcile for AccessEntry {
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         let ids = child_ids!(cloud, which, list_access_entries);
         let found = at_once(ids.iter().map(async |id| {
-            let (entry, policies) = tokio::try_join!(describe(cloud, id), policies(cloud, id))?;
-            Ok(entry.and_then(|entry| observe(&entry, &policies)))
+            // Not at once: where the cluster goes, its entries are gone, and their policies a question that EKS refuses.
+            let Some(entry) = describe(cloud, id).await? else { return Ok(None) };
+            Ok(observe(&entry, &policies(cloud, id).await?))
         }));
         Ok(super::owned(which, found.await?.into_iter().flatten().collect()))
     }

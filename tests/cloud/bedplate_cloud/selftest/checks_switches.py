@@ -214,6 +214,16 @@ def faults_random(_: Cloud) -> None:
         assert time.monotonic() - started >= 0.3
 
 
+@row("latency")
+def latency(_: Cloud) -> None:
+    with Cloud("--latency", "0.2") as cloud:
+        started = time.monotonic()
+        cloud.client("ec2").describe_vpcs()
+        assert time.monotonic() - started >= 0.2
+        cloud.control("POST", "settings", {"latency": 0})
+        assert cloud.control("GET", "settings")["latency"] == 0
+
+
 def signed_by(cloud: Cloud, service: str, key: str, secret: str = "any", token: str | None = None) -> Any:
     """A client with credentials of its own."""
     keys = {"aws_access_key_id": key, "aws_secret_access_key": secret, "aws_session_token": token}
