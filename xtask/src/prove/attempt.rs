@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     control::{Choice, Cloud, Nursery},
     judge::{Undisturbed, Verdict},
-    point::{Point, Signal, kills},
+    point::{Point, Signal, is_drawn, kills},
     scenario::{Client, Scenario},
 };
 use crate::Workspace;
@@ -46,6 +46,8 @@ pub(super) struct Place<'a> {
     /// Where what shows a failure is kept.
     pub(super) failures: PathBuf,
     pub(super) seed: u64,
+    /// At how many committed calls the state is lost as well, in per cent.
+    pub(super) lost: u32,
 }
 
 /// Who is told what comes of it, at once.
@@ -92,7 +94,11 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, told: &dyn Told) -> Result<()>
     let undisturbed = Undisturbed::new(cloud.inventory()?, &client.state(), changes);
 
     let moments = if unit.moments.is_some() { cloud.kept()? } else { Vec::new() };
-    let points: Vec<Point> = moments.into_iter().flat_map(of_moment).chain(unit.points.iter().cloned()).collect();
+    let points: Vec<Point> = moments
+        .into_iter()
+        .flat_map(|moment| of_moment(moment, place.seed, place.lost))
+        .chain(unit.points.iter().cloned())
+        .collect();
     let bench = Bench { place, client, cloud, undisturbed };
     for point in &points {
         told.tried(point, bench.attempt(point)?);
@@ -100,9 +106,10 @@ pub(super) fn run(place: &Place<'_>, unit: &Unit, told: &dyn Told) -> Result<()>
     Ok(())
 }
 
-/// A moment, and the same one without the state file where that is not the same as another one without it.
-fn of_moment(moment: String) -> Vec<Point> {
-    let lost = moment.ends_with(":committed").then(|| Point::Moment { moment: moment.clone(), state_lost: true });
+/// A moment, and, if it is drawn, the same one without the state file where that is not the same as another one without it.
+fn of_moment(moment: String, seed: u64, lost: u32) -> Vec<Point> {
+    let drawn = moment.ends_with(":committed") && is_drawn(&moment, seed, lost);
+    let lost = drawn.then(|| Point::Moment { moment: moment.clone(), state_lost: true });
     [Point::Moment { moment, state_lost: false }].into_iter().chain(lost).collect()
 }
 

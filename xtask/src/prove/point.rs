@@ -128,6 +128,12 @@ pub(super) fn kills(signal: Signal, number: u64, draw: u64, seed: u64, changes: 
     }
 }
 
+/// Whether a name is in a share of all names, which is another one for each seed.
+pub(super) fn is_drawn(name: &str, seed: u64, percent: u32) -> bool {
+    let mixed = name.bytes().fold(seed, |mixed, byte| Random(mixed ^ u64::from(byte)).below(u64::MAX));
+    Random(mixed).below(100) < u64::from(percent)
+}
+
 /// One of the other signals. Under `nohup` the end of the terminal ends nothing: then it is a polite request.
 fn other(number: u64) -> &'static [i32] {
     let signals = SIGNALS[number as usize % SIGNALS.len()];
@@ -166,6 +172,17 @@ mod tests {
         }
         assert_eq!(Point::parse("kill#3"), Point::Signal(Signal::Kill, 3));
         assert_eq!(Point::parse("disk#12:written").kind(), "written");
+    }
+
+    #[test]
+    fn a_share_is_drawn_by_the_seed() {
+        let drawn = |seed, percent| -> Vec<u32> {
+            (0..1000).filter(|number| is_drawn(&format!("ec2:CreateTags#{number}:committed"), seed, percent)).collect()
+        };
+        assert_eq!((drawn(1, 0).len(), drawn(1, 100).len()), (0, 1000));
+        assert!((280..380).contains(&drawn(1, 33).len()), "{}", drawn(1, 33).len());
+        assert_eq!(drawn(1, 33), drawn(1, 33));
+        assert_ne!(drawn(1, 33), drawn(2, 33));
     }
 
     #[test]

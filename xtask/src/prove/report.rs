@@ -88,7 +88,7 @@ impl Report {
     }
 
     /// The table, and how to try each failure again.
-    pub(super) fn text(&self, seed: u64, seconds: u64) -> String {
+    pub(super) fn text(&self, seed: u64, lost: u32, seconds: u64) -> String {
         let mut text = "| run | cut off | tried | the same as another | converged | orphans | duplicates | prompts |\n\
              |---|---|--:|--:|--:|--:|--:|--:|\n"
             .to_owned();
@@ -103,7 +103,7 @@ impl Report {
             line(scenario, kind, row);
         }
         line("**all**", "", &self.total());
-        let _ = writeln!(text, "\nSeed {seed}, {seconds} s.");
+        let _ = writeln!(text, "\nSeed {seed}, state file lost at {lost} % of the committed calls, {seconds} s.");
         for Failure { name, problems } in &self.failures {
             let _ = write!(text, "\n{name}: {}\n    {}\n", brief(problems), self.replay(name));
         }

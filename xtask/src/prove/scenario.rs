@@ -38,7 +38,7 @@ const BOOTSTRAP: &[&str] = &["bootstrap", "--yes"];
 const DESTROY: &[&str] = &["destroy", "--yes", "--lift-protection"];
 
 pub(super) const SCENARIOS: [Scenario; 5] = [
-    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 16 },
+    Scenario { name: "bootstrap", before: &[], settings: "", command: BOOTSTRAP, parts: 11 },
     Scenario {
         name: "update",
         before: &[("", BOOTSTRAP)],
@@ -57,7 +57,7 @@ backup_retention_days = 14
 snapshot_retention_days = 3
 "#,
         command: BOOTSTRAP,
-        parts: 12,
+        parts: 8,
     },
     Scenario {
         name: "replace",
@@ -74,11 +74,11 @@ enabled = false
 enabled = false
 "#,
         command: BOOTSTRAP,
-        parts: 16,
+        parts: 12,
     },
-    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 12 },
+    Scenario { name: "destroy", before: &[("", BOOTSTRAP)], settings: "", command: DESTROY, parts: 8 },
     // Keys and secrets that wait for their end are taken back.
-    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 16 },
+    Scenario { name: "return", before: &[("", BOOTSTRAP), ("", DESTROY)], settings: "", command: BOOTSTRAP, parts: 11 },
 ];
 
 /// How a run ended.
