@@ -126,7 +126,7 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: u
         graph.iter().filter(|(_, node)| node.kind.starts_with("kubernetes.")).map(|(at, _)| at.clone()).collect();
     // Where the cluster answers is asked for with what lies in it.
     let others =
-        |request: &&HttpRequest| !request.uri().rsplit_once("/clusters/").is_some_and(|(_, name)| !name.contains('/'));
+        |request: &&HttpRequest| request.uri().rsplit_once("/clusters/").is_none_or(|(_, name)| name.contains('/'));
     let mut replays = Vec::new();
     for _ in 0..runs {
         let cluster = Aws::new(&sdk).surveying(Recorded::new(&state, true));

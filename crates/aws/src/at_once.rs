@@ -28,6 +28,7 @@ mod tests {
     use tokio::time::{Instant, sleep};
 
     #[tokio::test(start_paused = true)]
+    #[expect(clippy::disallowed_methods, reason = "the clock of a test stands still")]
     async fn answers_come_in_order_and_together() {
         let began = Instant::now();
         let ask = |seconds| async move {
