@@ -362,6 +362,8 @@ def running() -> list[Server]:
 
 
 snapshots.clusters = running
+# OpenSSL's locks are copied as they are: one that another thread held in a handshake would never be released again.
+snapshots.woken.append(_context.cache_clear)
 
 
 @on_reset

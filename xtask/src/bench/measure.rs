@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 use serde_json::Value as Json;
 
-use super::report::Row;
+use super::report::{self, Row};
 use crate::{Workspace, cloud::Cloud, demo::PLATFORM, process::without_aws};
 
 /// Runs a program several times and prints the seconds of each and the most memory that one of them had, in MB.
@@ -36,13 +36,6 @@ for start in range(0, int(sys.argv[2]), 50):
     ranges = [{'CidrIp': f'172.16.{number // 256}.{number % 256}/32'} for number in range(start, start + 50)]
     permission = {'IpProtocol': 'tcp', 'FromPort': 9000, 'ToPort': 9000, 'IpRanges': ranges}
     ec2.authorize_security_group_ingress(GroupId=ids.pop(), IpPermissions=[permission])
-";
-
-/// Makes every answer take so long.
-const LATENCY: &str = "
-import json, sys, urllib.request
-body = json.dumps({'latency': float(sys.argv[2])}).encode()
-urllib.request.urlopen(urllib.request.Request(sys.argv[1] + '/_cloud/settings', body, {'Content-Type': 'application/json'})).read()
 ";
 
 /// About what a call of AWS takes, in seconds.
@@ -160,8 +153,8 @@ pub(crate) fn plan(bench: &Bench<'_>) -> Result<Vec<Row>> {
     let replay = bench.measured(&["replay", &config, &state, endpoint, "--runs", &runs])?;
     let (seconds, memory) = bench.timed(&bench.bedplate(&built.config, endpoint, &["plan"]))?;
     let bare = median(&replay["back_to_back"])?;
-    bench.python(LATENCY, &[endpoint, &ROUND_TRIP.to_string()])?;
-    let (far, _) = bench.timed(&bench.bedplate(&built.config, endpoint, &["plan"]))?;
+    let distant = bench.built("distant", "", &["--latency", &ROUND_TRIP.to_string()])?;
+    let (far, _) = bench.timed(&bench.bedplate(&distant.config, &distant.cloud.endpoint, &["plan"]))?;
     Ok(vec![
         bench.row("plan", "plan without changes, start-up included", seconds, " s", None),
         bench.row(
@@ -317,7 +310,6 @@ fn float(value: &Json) -> Result<f64> {
 }
 
 fn median(values: &Json) -> Result<f64> {
-    let mut values: Vec<f64> = values.as_array().context("no list")?.iter().filter_map(Json::as_f64).collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().context("an empty list")
+    let values = values.as_array().context("no list")?.iter().filter_map(Json::as_f64);
+    report::median(values.collect()).context("an empty list")
 }

@@ -37,11 +37,14 @@ pub(crate) fn medians(runs: Vec<Vec<Row>>) -> Vec<Row> {
             }
         }
     }
-    let median = |(row, mut values): (Row, Vec<f64>)| {
-        values.sort_by(f64::total_cmp);
-        Row { value: values[values.len() / 2], ..row }
-    };
-    rows.into_iter().map(median).collect()
+    let middle = |(row, values): (Row, _)| Row { value: median(values).unwrap_or(row.value), ..row };
+    rows.into_iter().map(middle).collect()
+}
+
+/// The one in the middle, of any.
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// A number with as many digits as say something.

@@ -110,7 +110,7 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let report = prove(optimized.as_ref().unwrap_or(workspace), &python, args, units)?;
     let seconds = started.elapsed().as_secs();
     say(if args.json {
-        report.json(args.seed, seconds).to_string()
+        report.json(args.seed, args.lost, seconds).to_string()
     } else {
         report.text(args.seed, args.lost, seconds)
     });

@@ -111,7 +111,7 @@ impl Report {
     }
 
     /// The same for programs.
-    pub(super) fn json(&self, seed: u64, seconds: u64) -> Json {
+    pub(super) fn json(&self, seed: u64, lost: u32, seconds: u64) -> Json {
         let figures = |row: &Row| {
             json!({
                 "points": row.points, "same": row.same, "converged": row.converged, "orphans": row.orphans,
@@ -128,7 +128,7 @@ impl Report {
             |Failure { name, problems }| json!({"point": name, "problems": problems, "replay": self.replay(name)}),
         );
         json!({
-            "format": 1, "seed": seed, "seconds": seconds, "all": figures(&self.total()),
+            "format": 1, "seed": seed, "lost_percent": lost, "seconds": seconds, "all": figures(&self.total()),
             "rows": rows.collect::<Vec<_>>(), "failures": failures.collect::<Vec<_>>(),
         })
     }

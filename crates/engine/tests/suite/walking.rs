@@ -37,6 +37,19 @@ fn declare_store(graph: &mut GraphBuilder, version: u32) {
     _ = graph.add::<Store>("store/0", spec);
 }
 
+/// Applies, and the store never gets ready by itself.
+async fn apply_with_a_stalled_store(bench: &Bench, graph: &Graph) -> Outcome {
+    let id = Id::new("store");
+    let stall = async {
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        while bench.cloud.get("db.store", &id).is_none() {
+            second.tick().await;
+        }
+        bench.cloud.meddle("db.store", &id, |store| store.stall());
+    };
+    tokio::join!(bench.apply(graph), stall).0
+}
+
 fn the_failure(outcome: &Outcome) -> &EffectError {
     assert_eq!(outcome.failed.len(), 1, "{outcome:#?}");
     &outcome.failed[0].error
@@ -85,14 +98,7 @@ async fn what_needs_only_the_existence_starts_before_the_other_is_ready() {
 #[tokio::test(start_paused = true)]
 async fn what_began_beside_something_that_fails_is_finished() {
     let (bench, graph) = (Bench::new(), beside());
-    let id = Id::new("store");
-    let (outcome, ()) = tokio::join!(bench.apply(&graph), async {
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        while bench.cloud.get("db.store", &id).is_none() {
-            second.tick().await;
-        }
-        bench.cloud.meddle("db.store", &id, |store| store.stall());
-    });
+    let outcome = apply_with_a_stalled_store(&bench, &graph).await;
     assert!(matches!(the_failure(&outcome), EffectError::Deadline { .. }), "{outcome:#?}");
     let done: BTreeSet<&str> = outcome.done.iter().map(|done| done.address.as_str()).collect();
     assert_eq!(done, BTreeSet::from(["net/0", "role/0", "net/1", "net/3"]));
@@ -170,14 +176,7 @@ async fn an_interrupted_removal_goes_on_in_the_next_run() {
 #[tokio::test(start_paused = true)]
 async fn waiting_ends_at_the_deadline_and_the_next_run_waits_on() {
     let (bench, graph) = (Bench::new(), store(1));
-    let id = Id::new("store");
-    let (outcome, ()) = tokio::join!(bench.apply(&graph), async {
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        while bench.cloud.get("db.store", &id).is_none() {
-            second.tick().await;
-        }
-        bench.cloud.meddle("db.store", &id, |store| store.stall());
-    });
+    let outcome = apply_with_a_stalled_store(&bench, &graph).await;
     let EffectError::Deadline { after, state } = the_failure(&outcome) else { panic!("{outcome:#?}") };
     assert_eq!(state, "pending");
     assert!(*after >= Duration::from_secs(1800) && *after < Duration::from_secs(1830), "{after:?}");
