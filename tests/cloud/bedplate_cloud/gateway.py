@@ -213,7 +213,7 @@ class Cloud:
             or target.protocol == cloudwatch.PROTOCOL
             or tokens.applies(target)
             or pagination.applies(target)
-            or lag.concerns(target.name)
+            or lag.alters(target)
         )
         if not special:
             return forward_raw(self.moto, call.environ)

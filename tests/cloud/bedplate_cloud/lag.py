@@ -203,6 +203,8 @@ Place = tuple[str, str, str]
 # When something was made; and what reads showed of something before it was deleted, and when it was.
 _made: dict[Place, float] = {}
 _ghosts: dict[Place, tuple[float, dict[str, Row]]] = {}
+# When a read, in a region, last lost or got something to show.
+_moved: dict[tuple[str, str], float] = {}
 
 
 @on_reset
@@ -210,6 +212,7 @@ def forget() -> None:
     """Reads are up to date."""
     _made.clear()
     _ghosts.clear()
+    _moved.clear()
 
 
 def on() -> bool:
@@ -222,11 +225,27 @@ def concerns(name: str) -> bool:
     return on() and (name in CREATES or name in DELETES or name in READS)
 
 
+def alters(target: Target) -> bool:
+    """Whether a call has to be looked into now: of most reads everything has been there, or gone, for long."""
+    if not concerns(target.name) or target.name not in READS:
+        return concerns(target.name)
+    return clock.now() - _moved.get((target.name, _region(target)), 0) < switches.current.read_lag
+
+
+def _region(target: Target) -> str:
+    return "" if target.service in GLOBAL else target.region
+
+
 def _place(target: Target, unique: str) -> Place:
     service = target.service
     if service == "kms":
         unique = unique.rpartition("key/")[2]
-    return service, "" if service in GLOBAL else target.region, unique
+    return service, _region(target), unique
+
+
+def _move(target: Target, kind: Kind) -> None:
+    for read in kind.reads:
+        _moved[read, _region(target)] = clock.now()
 
 
 def _hidden(target: Target, unique: str, lag: float) -> bool:
@@ -281,7 +300,9 @@ def run(call: "Call", produce: Handler) -> dict[str, Any]:
         return _delete(call, produce, *DELETES[name])
     answer = produce(call)
     if name in CREATES:
-        found = jmespath.search(CREATES[name][1], answer | {"params": call.params})
+        kind, path = CREATES[name]
+        _move(call.target, kind)
+        found = jmespath.search(path, answer | {"params": call.params})
         for unique in _as_list(found):
             _made[_place(call.target, unique)] = clock.now()
     return answer
@@ -310,9 +331,8 @@ def _read(call: "Call", produce: Handler, kind: Kind, read: Read) -> dict[str, A
 
 
 def _ghosts_of(target: Target) -> Iterator[dict[str, Row]]:
-    region = "" if target.service in GLOBAL else target.region
     for service, where, unique in list(_ghosts):
-        if (service, where) == (target.service, region):
+        if (service, where) == (target.service, _region(target)):
             yield _ghost(target, unique)
 
 
@@ -335,6 +355,7 @@ def _delete(call: "Call", produce: Handler, kind: Kind, parameter: str) -> dict[
     wanted = _as_list(call.params.get(parameter))
     before = {one: _shown(call, kind, one) for one in wanted}
     answer = produce(call)
+    _move(call.target, kind)
     for unique, rows in before.items():
         if rows:
             _ghosts[_place(call.target, unique)] = (clock.now(), rows)
