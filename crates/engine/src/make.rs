@@ -108,11 +108,17 @@ impl<C> Engine<'_, C> {
         let mut client_token = make.client_token.clone();
         let intent = target.intent(client_token.clone());
         let replaces = target.change.action == Action::Replace;
+        let contents: Vec<&str> =
+            self.kinds.iter().filter(|it| it.contained_in() == Some(kind.name())).map(|it| it.name()).collect();
+        let identity = kind.identity(&target.spec).map_err(misfit)?;
         let begin = |state: &mut State| {
             if !replaces {
                 state.vanished(address);
             }
             state.begin_create(address, intent);
+            if let Some(id) = &identity {
+                state.emptied(id, &contents);
+            }
         };
         self.journal.record(begin).await?;
 

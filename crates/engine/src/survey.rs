@@ -47,7 +47,7 @@ pub enum SurveyError {
 /// Where a name depends on an output that only this survey finds (after the state was lost), further rounds follow.
 ///
 /// What lies in something that cannot be looked into ([`bedplate_model::Reconcile::CONTAINED_IN`]) is taken to be as
-/// recorded.
+/// recorded, unless that is gone.
 ///
 /// # Errors
 /// When another read fails.
@@ -63,7 +63,7 @@ pub async fn survey<C>(
     loop {
         let round = survey.next_round()?;
         if round.is_empty() {
-            return Ok(survey.observations);
+            return Ok(survey.concluded());
         }
         let mut reads = FuturesUnordered::new();
         for (name, questions) in &round {
@@ -210,6 +210,32 @@ impl<C> Survey<'_, C> {
                 self.observations.found.insert(asked.address, found);
             }
         }
+    }
+
+    /// What could not be looked at, and lies in something that was looked at and is not there, is not there either.
+    fn concluded(mut self) -> Observations {
+        let mut standing: BTreeMap<&str, BTreeSet<Id>> = BTreeMap::new();
+        for (address, found) in &self.observations.found {
+            let recorded = self.state.resources.get(address).map(|recorded| recorded.kind.as_str());
+            if let Some(kind) = recorded.or_else(|| self.graph.get(address).map(|node| node.kind)) {
+                let there = found.current.iter().chain(&found.older).filter(|(_, seen)| !seen.readiness.is_leaving());
+                standing.entry(kind).or_default().extend(there.map(|(_, seen)| seen.id.clone()));
+            }
+        }
+        let unseen: Vec<Address> = self.observations.unseen.keys().cloned().collect();
+        for address in unseen {
+            let kind = self.state.resources.get(&address).and_then(|recorded| self.kinds.get(&recorded.kind));
+            let containers = kind.and_then(|kind| standing.get(kind.contained_in()?));
+            let (Some(containers), Some(found)) = (containers, self.observations.found.get_mut(&address)) else {
+                continue;
+            };
+            let is_gone = |seen: &Seen| !containers.contains(&Id::new(seen.id.split().0));
+            if found.current.take_if(|(_, seen)| is_gone(seen)).is_some() {
+                self.observations.unseen.remove(&address);
+            }
+            found.older.retain(|(_, seen)| !is_gone(seen));
+        }
+        self.observations
     }
 
     fn found(&self, kind: &dyn Kind<C>, asked: &Asked, answers: &Answers) -> Found {

@@ -296,6 +296,23 @@ impl State {
             }
         }
     }
+
+    /// What is made anew is empty: whatever of these kinds is recorded to lie in one of its name ([`Id::child`]) lay in an
+    /// earlier one, and is gone with it.
+    pub fn emptied(&mut self, container: &Id, kinds: &[&str]) {
+        let inside = |id: &Id| id.split().0 == container.as_str();
+        let mut gone = Vec::new();
+        for (address, resource) in &self.resources {
+            if kinds.contains(&resource.kind.as_str()) {
+                let deposed = resource.deposed.iter().filter(|old| inside(&old.id)).map(|old| old.generation);
+                let newest = resource.id.iter().filter(|id| inside(id)).map(|_| resource.generation);
+                gone.extend(deposed.chain(newest).map(|generation| (address.clone(), generation)));
+            }
+        }
+        for (address, generation) in gone {
+            self.deleted(&address, generation);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -419,5 +436,25 @@ mod tests {
         state.deleted(&address(), 0);
         assert!(state.resources.is_empty());
         assert_eq!(state.next_generation(&address()), 2);
+    }
+
+    #[test]
+    fn what_is_made_anew_is_empty() {
+        let place = |name: &str| Address::new(&format!("a/{name}")).unwrap();
+        let mut state = state();
+        for (name, id) in [("inside", "one|x"), ("elsewhere", "two|x"), ("moved", "one|y"), ("alone", "one")] {
+            state.begin_create(&place(name), intent(4));
+            state.created(&place(name), Id::new(id));
+        }
+        state.begin_create(&place("moved"), intent(5));
+        state.created(&place("moved"), Id::new("two|y"));
+        let as_it_was = state.clone();
+        state.emptied(&Id::new("one"), &["another.kind"]);
+        assert_eq!(state, as_it_was);
+        state.emptied(&Id::new("one"), &["x.y"]);
+        let left: Vec<&str> = state.resources.keys().map(Address::as_str).collect();
+        assert_eq!(left, ["a/alone", "a/elsewhere", "a/moved"]);
+        assert!(state.resources[&place("moved")].deposed.is_empty());
+        assert_eq!(state.next_generation(&place("inside")), 5);
     }
 }

@@ -151,3 +151,29 @@ async fn it_is_gone_when_what_it_lies_in_is() {
     bench.check(&graph.emptied()).await;
     assert_eq!(deletes(&bench), Vec::<String>::new());
 }
+
+/// A run that ends when the new one is there, and what lies in it is not, leaves nothing that says it were. Nobody may be able
+/// to look into the new one yet: who may is told it after it is made.
+#[tokio::test(start_paused = true)]
+async fn what_lay_in_an_earlier_one_is_not_taken_to_be_in_the_new_one() {
+    let other = graph("elsewhere", "other", BOTH);
+    for vandalized in [true, false] {
+        for place in 0.. {
+            let bench = built().await;
+            if vandalized {
+                assert!(bench.cloud.vandalize("db.store", &Id::new("store")));
+            }
+            let died = bench.dies(&other, place).await;
+            bench.cloud.set_silent(&["db.table"]);
+            let plan = bench.plan(&other).await;
+            for table in ["a", "b"] {
+                let there = bench.cloud.get("db.table", &Id::new(format!("store|{table}"))).is_some();
+                let planned = plan.changes.iter().any(|change| change.address == address(&format!("table/{table}")));
+                assert!(there || planned, "vandalized: {vandalized}, place {place}: {plan:#?}");
+            }
+            if !died {
+                break;
+            }
+        }
+    }
+}
