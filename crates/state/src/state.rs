@@ -440,7 +440,7 @@ mod tests {
 
     #[test]
     fn what_is_made_anew_is_empty() {
-        let place = |name: &str| Address::new(&format!("a/{name}")).unwrap();
+        let place = |name: &str| Address::new(format!("a/{name}")).unwrap();
         let mut state = state();
         for (name, id) in [("inside", "one|x"), ("elsewhere", "two|x"), ("moved", "one|y"), ("alone", "one")] {
             state.begin_create(&place(name), intent(4));
