@@ -1,6 +1,6 @@
 //! The HTTP client under all SDK clients: what every request passes right before it is sent.
 
-use crate::{fence::Fence, hosts::Hosts, ledger::Ledger, throttle::Throttle};
+use crate::{fence::Fence, ledger::Ledger, throttle::Throttle};
 use aws_config::SdkConfig;
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
@@ -36,11 +36,10 @@ pub(crate) struct Call {
 pub(crate) fn client(config: &SdkConfig, throttle: &Throttle, fence: &Fence, ledger: &Ledger) -> SharedHttpClient {
     let inner = config.http_client().unwrap_or_else(sdk_client);
     let (throttle, fence, ledger) = (throttle.clone(), fence.clone(), ledger.clone());
-    let hosts = Hosts::default();
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
         let connector = inner.http_connector(settings, components);
         let (throttle, fence, ledger) = (throttle.clone(), fence.clone(), ledger.clone());
-        SharedHttpConnector::new(Gate { connector, throttle, fence, ledger, hosts: hosts.clone() })
+        SharedHttpConnector::new(Gate { connector, throttle, fence, ledger })
     })
 }
 
@@ -61,7 +60,6 @@ struct Gate {
     throttle: Throttle,
     fence: Fence,
     ledger: Ledger,
-    hosts: Hosts,
 }
 
 impl HttpConnector for Gate {
@@ -73,7 +71,6 @@ impl HttpConnector for Gate {
         let gate = self.clone();
         HttpConnectorFuture::new(async move {
             let held = gate.throttle.turn(&service, &operation).await;
-            let _place = gate.hosts.place(request.uri()).await;
             // Somebody else may have taken the state over meanwhile.
             gate.fence.check(&operation).map_err(ConnectorError::user)?;
             gate.ledger.sent(&service, &operation, sent.fetch_add(1, Relaxed) > 0, held);

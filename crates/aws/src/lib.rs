@@ -31,7 +31,6 @@ mod at_once;
 mod clients;
 mod error;
 mod fence;
-mod hosts;
 mod http;
 mod kinds;
 mod ledger;
