@@ -220,6 +220,17 @@ impl Cloud {
         );
     }
 
+    /// Refuses every call of an operation during a run. A fault for the next call alone could meet one that an earlier
+    /// run, which a failure ended, has sent and did not wait for.
+    pub fn refusing<T>(&self, operation: &str, code: &str, message: &str, status: u16, run: impl FnOnce() -> T) -> T {
+        let error = json!({"code": code, "message": message, "status": status});
+        let fault = json!({"operation": operation, "stays": true, "error": error});
+        self.control("POST", "/_cloud/fault", Some(fault));
+        let done = run();
+        self.control("POST", "/_cloud/end-faults", None);
+        done
+    }
+
     fn fault(&self, operation: &str, when: &str, error: Value) {
         let fault = json!({"operation": operation, "nth": 1, "when": when, "error": error});
         self.control("POST", "/_cloud/fault", Some(fault));

@@ -220,8 +220,7 @@ fn access_denied() {
     // With a state there is one read of a kind, so that it is known which call is refused.
     project.run(&["apply", "--yes", "--target", "secrets"]).ok();
     let refused = |operation: &str, code: &str, message: &str| {
-        cloud.fail_next_with(operation, code, message, 403);
-        project.run(&["plan"]).exits(1)
+        cloud.refusing(operation, code, message, 403, || project.run(&["plan"]).exits(1))
     };
     let said = "User: arn:aws:iam::797923187401:user/demo is not authorized to perform: iam:ListRoles on resource: \
                 arn:aws:iam::797923187401:role/ because no identity-based policy allows the iam:ListRoles action";
@@ -242,8 +241,7 @@ fn access_denied() {
     shown("explicit-deny", &project, &cloud, &run, &["an explicit deny forbids kms:ListKeys"]);
 
     // The operation has another name than the action.
-    cloud.fail_next_with("s3:ListBuckets", "AccessDenied", "Access Denied", 403);
-    project.run(&["plan"]).exits(1).says(&[r#"{"Action":"s3:ListAllMyBuckets","Effect":"Allow","Resource":"*"}"#]);
+    refused("s3:ListBuckets", "AccessDenied", "Access Denied").says(&[r#"{"Action":"s3:ListAllMyBuckets","Effect":"Allow","Resource":"*"}"#]);
 }
 
 #[test]

@@ -16,13 +16,14 @@ _faults: list["Fault"] = []
 
 @dataclass
 class Fault:
-    """One failure to come: the nth next call of the operation fails."""
+    """One failure to come: the nth next call of the operation fails, or this one and all after it."""
 
     operation: str
     nth: int
     error: AwsError
     # An error `after` the call lets the operation happen and loses its answer, like a broken connection.
     when: str
+    stays: bool
 
 
 def record(name: str, region: str | None = None) -> None:
@@ -80,18 +81,19 @@ def add_fault(document: dict[str, Any]) -> None:
             nth=int(document.get("nth", 1)),
             error=AwsError(error.get("code", "InternalError"), error.get("message", "A planned fault."), status),
             when=document.get("when", "before"),
+            stays=bool(document.get("stays", False)),
         )
     )
 
 
 def take_fault(name: str) -> Fault | None:
-    """Count this call against the planned failures; the one that comes due is used up and returned."""
+    """Count this call against the planned failures; the one that comes due is returned, and used up unless it stays."""
     due = None
     for fault in _faults:
         if fault.operation == name:
             fault.nth -= 1
             if fault.nth <= 0 and due is None:
                 due = fault
-    if due:
+    if due and not due.stays:
         _faults.remove(due)
     return due

@@ -38,6 +38,11 @@ def _fault(document: dict[str, Any]) -> Any:
     return {}
 
 
+def _end_faults(_: dict[str, Any]) -> Any:
+    calls.reset_faults()
+    return {}
+
+
 def _settings(document: dict[str, Any]) -> Any:
     """Show the switches, after the changes the document asks for; `quota-values` sets quotas by code."""
     from . import quotas
@@ -125,6 +130,7 @@ ROUTES = {
     ("GET", "/_cloud/inventory"): _inventory,
     ("POST", "/_cloud/reset"): _reset,
     ("POST", "/_cloud/fault"): _fault,
+    ("POST", "/_cloud/end-faults"): _end_faults,
     ("GET", "/_cloud/settings"): _settings,
     ("POST", "/_cloud/settings"): _settings,
     ("POST", "/_cloud/advance"): _advance,

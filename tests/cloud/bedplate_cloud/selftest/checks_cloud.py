@@ -131,6 +131,11 @@ def control_fault(cloud: Cloud) -> None:
     cloud.control("POST", "fault", {"operation": "ec2:CreateVpc", "when": "after", "error": error})
     fails("RequestLimitExceeded", make)
     assert count() == before + 1
+    cloud.control("POST", "fault", {"operation": "ec2:CreateVpc", "stays": True, "error": error})
+    fails("RequestLimitExceeded", make)
+    fails("RequestLimitExceeded", make)
+    cloud.control("POST", "end-faults")
+    make()
 
 
 @row("control-inventory")
