@@ -241,7 +241,8 @@ fn access_denied() {
     shown("explicit-deny", &project, &cloud, &run, &["an explicit deny forbids kms:ListKeys"]);
 
     // The operation has another name than the action.
-    refused("s3:ListBuckets", "AccessDenied", "Access Denied").says(&[r#"{"Action":"s3:ListAllMyBuckets","Effect":"Allow","Resource":"*"}"#]);
+    refused("s3:ListBuckets", "AccessDenied", "Access Denied")
+        .says(&[r#"{"Action":"s3:ListAllMyBuckets","Effect":"Allow","Resource":"*"}"#]);
 }
 
 #[test]
