@@ -107,7 +107,11 @@ class Server(ThreadingHTTPServer):
         if not settings.clusters_reachable:
             return
         try:
-            secured = _context().wrap_socket(request, server_side=True)
+            # A client that stops in the middle must not hold up who waits for the end of it.
+            request.settimeout(10)
+            with snapshots.handshakes.one():
+                secured = _context().wrap_socket(request, server_side=True)
+            secured.settimeout(None)
         except (OSError, ssl.SSLError):
             return
         try:
@@ -362,8 +366,6 @@ def running() -> list[Server]:
 
 
 snapshots.clusters = running
-# OpenSSL's locks are copied as they are: one that another thread held in a handshake would never be released again.
-snapshots.woken.append(_context.cache_clear)
 
 
 @on_reset

@@ -13,8 +13,8 @@ import shutil
 import signal
 import stat
 import threading
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,40 @@ clusters: Callable[[], list[Any]] = list
 woken: list[Callable[[], object]] = []
 
 
+class Handshakes:
+    """TLS handshakes, for whose ends a fork waits.
+
+    A library takes locks of the whole process during one, and other Python code runs meanwhile. A lock that a thread holds
+    when another one forks is held in the copy for ever: no handshake came to an end there.
+    """
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.under_way = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """One handshake. It does not begin while there shall be none."""
+        with self.changed:
+            self.under_way += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.under_way -= 1
+                self.changed.notify_all()
+
+    @contextmanager
+    def none(self) -> Iterator[None]:
+        """Waits until there is none, and lets none begin."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.under_way == 0)
+            yield
+
+
+handshakes = Handshakes()
+
+
 def take(folder: Path, disk: Path) -> bool:
     """Keep this instant in a folder: `disk` is copied into it, and a byte written to its `restore` restores it.
 
@@ -39,6 +73,7 @@ def take(folder: Path, disk: Path) -> bool:
         held.enter_context(cloud.lock)
         for one in clusters():
             held.enter_context(one.api.lock)
+        held.enter_context(handshakes.none())
         if folder.exists():
             return False
         folder.mkdir(parents=True)
@@ -141,9 +176,10 @@ def _hang_up() -> None:
 
 def _wake(instant: float) -> None:
     """Go on from the instant, answering at the same addresses."""
+    global handshakes
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     clock.advance(instant - clock.now())
-    cloud.lock = threading.RLock()
+    cloud.lock, handshakes = threading.RLock(), Handshakes()
     for action in woken:
         action()
     for one in clusters():

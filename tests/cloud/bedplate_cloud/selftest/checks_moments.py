@@ -1,14 +1,18 @@
 """Checks of snapshots and of kills at a moment of a call."""
 
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import boto3
 
+from .checks_kubernetes import Kubernetes
 from .harness import ENVIRONMENT, FOLDER, REGION, Cloud, Network, row
 
 CLIENT = """
@@ -95,6 +99,31 @@ def control_snapshot(_: Cloud) -> None:
                 ec2.create_vpc(CidrBlock="10.62.0.0/16")
             assert (cloud.folder / name / "disk" / "state.json").read_text() == text
         assert eks.list_clusters()["clusters"] == []
+
+
+@row("control-snapshot-handshakes")
+def control_snapshot_handshakes(_: Cloud) -> None:
+    """One in twelve copies never answered again when a fork did not wait for the handshakes under way."""
+    with tempfile.TemporaryDirectory() as folder, Restorable(Path(folder)) as cloud:
+        api, names, done = Kubernetes(cloud), [f"{number}" for number in range(60)], threading.Event()
+        host, port = api.endpoint.removeprefix("https://").split(":")
+
+        def shake_hands() -> None:
+            while not done.is_set():
+                with socket.create_connection((host, int(port)), 60) as plain:
+                    api.context.wrap_socket(plain, server_hostname=host).close()
+
+        clients = [threading.Thread(target=shake_hands) for _ in range(4)]
+        for client in clients:
+            client.start()
+        for name in names:
+            cloud.control("POST", "snapshot", cloud.paths(name))
+        done.set()
+        for client in clients:
+            client.join()
+        for name in names:
+            cloud.restore(name)
+            assert urllib.request.urlopen(f"{api.endpoint}/readyz", context=api.context, timeout=30).read() == b"ok"
 
 
 @row("control-kill")
