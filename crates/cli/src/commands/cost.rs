@@ -1,6 +1,11 @@
 //! `cost`: what the configuration costs a month, against its budgets. Asks nobody.
 
-use crate::{args::Globals, exit::Exit, render::Printer, session};
+use crate::{
+    args::Globals,
+    exit::Exit,
+    render::{Printer, hanging, width},
+    session,
+};
 use anyhow::Result;
 use bedplate_model::Json;
 use bedplate_platform::{
@@ -27,12 +32,7 @@ pub(crate) fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     let mut config = session::load_config(globals)?;
     session::region_from_environment(globals, &mut config)?;
     let estimate = estimate(&config)?;
-    let whole = Budget {
-        what: "the month".to_owned(),
-        estimate: estimate.a_month(),
-        limit: config.monthly_budget_limit.dollars(),
-    };
-    let services = service_budgets(&config, &estimate);
+    let (whole, services) = budgets(&config, &estimate);
     if printer.json {
         printer.document(&document(&config, &estimate, &whole, &services));
     } else {
@@ -47,50 +47,63 @@ pub(crate) fn run(globals: &Globals, printer: &Printer) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn service_budgets(config: &Config, estimate: &Estimate) -> Vec<Budget> {
+/// The budget of the whole, and those of single services.
+fn budgets(config: &Config, estimate: &Estimate) -> (Budget, Vec<Budget>) {
+    let whole = Budget {
+        what: "the month".to_owned(),
+        estimate: estimate.a_month(),
+        limit: config.monthly_budget_limit.dollars(),
+    };
     let by_service = estimate.by_service();
-    let budgets = config.costs.service_budgets.iter();
-    let budgets = budgets.map(|(service, limit)| Budget {
+    let services = config.costs.service_budgets.iter().map(|(service, limit)| Budget {
         what: service.to_string(),
         estimate: by_service.get(service.as_str()).copied().unwrap_or_default(),
         limit: limit.dollars(),
     });
-    budgets.collect()
+    (whole, services.collect())
 }
 
 fn show(config: &Config, estimate: &Estimate, whole: &Budget, services: &[Budget], printer: &Printer) {
-    for layer in &estimate.layers {
-        let name = format!("{:<14}", layer.layer);
-        let sum = if layer.items.is_empty() { "by use".to_owned() } else { format!("{:.2}", layer.a_month()) };
-        printer.result(&format!("{}{sum:>60}", name.bold()));
-        for item in &layer.items {
-            let cost = item.a_month().map_or_else(|| "no price known".to_owned(), |cost| format!("{cost:.2}"));
-            printer.result(&format!("  {:<36}{:<22}{cost:>14}", item.what, arithmetic(item).dimmed().to_string()));
-        }
-        if !layer.left_out.is_empty() {
-            printer.result(&format!("  {}", format!("on top: {}", layer.left_out).dimmed()));
-        }
-    }
-    printer.result(&format!("\n{}{:>60.2}", format!("{:<14}", "USD a month").bold(), whole.estimate));
-    printer.result("\nBudgets");
-    for budget in [whole].into_iter().chain(services) {
-        let percent = budget.estimate / budget.limit * 100.0;
-        let verdict = if budget.kept() { "ok".green().to_string() } else { "over".red().to_string() };
-        printer.result(&format!(
-            "  {:<50}{:>9.2} of {:>9.2}  {percent:>4.0} %  {verdict}",
-            budget.what, budget.estimate, budget.limit
-        ));
-    }
+    printer.result(&table(estimate, whole, services, width()));
     let elsewhere = if config.region.as_str() == PRICED_IN {
         String::new()
     } else {
         format!(" {} may cost up to half as much again.", config.region)
     };
-    printer.note(&format!(
-        "\nAn estimate by list prices of {PRICED_IN}, written down on {PRICED_ON} and not looked up since ({SOURCE}), without \
+    let note = format!(
+        "An estimate by list prices of {PRICED_IN}, written down on {PRICED_ON} and not looked up since ({SOURCE}), without \
          taxes, discounts and what is used.{elsewhere}"
-    ));
+    );
+    printer.note(&format!("\n{}", hanging(&note, 0, width())));
 }
+
+/// What each thing costs, in columns, and what that is of the budgets.
+fn table(estimate: &Estimate, whole: &Budget, services: &[Budget], width: usize) -> String {
+    let mut lines = Vec::new();
+    for layer in &estimate.layers {
+        let sum = if layer.items.is_empty() { "by use".to_owned() } else { format!("{:.2}", layer.a_month()) };
+        lines.push(format!("{:<14}{sum:>60}", layer.layer.bold()));
+        for item in &layer.items {
+            let cost = item.a_month().map_or_else(|| "no price known".to_owned(), |cost| format!("{cost:.2}"));
+            lines.push(format!("  {:<36}{:<22}{cost:>14}", item.what, arithmetic(item).dimmed()));
+        }
+        if !layer.left_out.is_empty() {
+            let on_top = hanging(&format!("on top: {}", layer.left_out), INDENT, width);
+            lines.push(format!("{:INDENT$}{}", "", on_top.dimmed()));
+        }
+    }
+    lines.push(format!("\n{:<14}{:>60.2}", "USD a month".bold(), whole.estimate));
+    lines.push("\nBudgets".to_owned());
+    for budget in [whole].into_iter().chain(services) {
+        let share = format!("{:>5.0} %", budget.estimate / budget.limit * 100.0);
+        let share = if budget.kept() { share.green().to_string() } else { share.red().to_string() };
+        lines.push(format!("  {:<47} {:>8.2} of {:>8.2}{share}", budget.what, budget.estimate, budget.limit));
+    }
+    lines.join("\n")
+}
+
+/// How far what belongs to a layer is moved to the right.
+const INDENT: usize = 2;
 
 /// `2 × 730 h × 0.045`
 fn arithmetic(item: &Cost) -> String {
@@ -135,4 +148,32 @@ fn layer_json(layer: &LayerCosts) -> Json {
 /// Dollars to the cent.
 fn cents(dollars: f64) -> f64 {
     (dollars * 100.0).round() / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// With a part whose price is not known, and budgets that are not kept.
+    const TEXT: &str = r#"
+project_name = "fintechglobal"
+region = "us-east-1"
+account_id = "797923187401"
+alert_email = "team-platform@yourcompany.com"
+monthly_budget_limit = "900"
+[cluster.node_group]
+capacity_type = "SPOT"
+[costs.service_budgets]
+"Amazon ElastiCache" = 100
+"#;
+
+    #[test]
+    fn an_estimate_at_80_columns() {
+        let config = Config::parse(TEXT, "platform.toml").unwrap();
+        let estimate = estimate(&config).unwrap();
+        let (whole, services) = budgets(&config, &estimate);
+        let text = anstream::adapter::strip_str(&table(&estimate, &whole, &services, 80)).to_string();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
 }

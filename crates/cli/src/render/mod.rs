@@ -111,7 +111,7 @@ fn stderr_width() -> usize {
 }
 
 /// A text whose lines begin in the same column, the first without that.
-fn hanging(text: &str, column: usize, width: usize) -> String {
+pub(crate) fn hanging(text: &str, column: usize, width: usize) -> String {
     let room = width.saturating_sub(column).max(24);
     let options = textwrap::Options::new(room)
         .break_words(false)
@@ -176,7 +176,7 @@ pub(crate) fn about(duration: std::time::Duration) -> String {
 const LOG: usize = 120;
 
 /// How many columns a result may use: those of the terminal, or what reads well in the log of a pipeline.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     terminal_size::terminal_size_of(std::io::stdout()).map_or(LOG, |(width, _)| usize::from(width.0))
 }
 
