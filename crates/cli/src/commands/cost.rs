@@ -3,7 +3,7 @@
 use crate::{
     args::Globals,
     exit::Exit,
-    render::{Printer, hanging, width},
+    render::{Printer, hanging, stderr_width, width},
     session,
 };
 use anyhow::Result;
@@ -74,7 +74,7 @@ fn show(config: &Config, estimate: &Estimate, whole: &Budget, services: &[Budget
         "An estimate by list prices of {PRICED_IN}, written down on {PRICED_ON} and not looked up since ({SOURCE}), without \
          taxes, discounts and what is used.{elsewhere}"
     );
-    printer.note(&format!("\n{}", hanging(&note, 0, width())));
+    printer.note(&format!("\n{}", hanging(&note, 0, stderr_width())));
 }
 
 /// What each thing costs, in columns, and what that is of the budgets.
@@ -88,8 +88,8 @@ fn table(estimate: &Estimate, whole: &Budget, services: &[Budget], width: usize)
             lines.push(format!("  {:<36}{:<22}{cost:>14}", item.what, arithmetic(item).dimmed()));
         }
         if !layer.left_out.is_empty() {
-            let on_top = hanging(&format!("on top: {}", layer.left_out), INDENT, width);
-            lines.push(format!("{:INDENT$}{}", "", on_top.dimmed()));
+            let on_top = hanging(&format!("on top: {}", layer.left_out), 2, width);
+            lines.push(format!("  {}", on_top.dimmed()));
         }
     }
     lines.push(format!("\n{:<14}{:>60.2}", "USD a month".bold(), whole.estimate));
@@ -101,9 +101,6 @@ fn table(estimate: &Estimate, whole: &Budget, services: &[Budget], width: usize)
     }
     lines.join("\n")
 }
-
-/// How far what belongs to a layer is moved to the right.
-const INDENT: usize = 2;
 
 /// `2 × 730 h × 0.045`
 fn arithmetic(item: &Cost) -> String {

@@ -105,8 +105,8 @@ fn labelled(label: &dyn std::fmt::Display, columns: usize, text: &str, width: us
     format!("{label} {}", hanging(text, columns + 1, width))
 }
 
-/// How many columns errors may use.
-fn stderr_width() -> usize {
+/// How many columns errors and notes may use.
+pub(crate) fn stderr_width() -> usize {
     terminal_size::terminal_size_of(std::io::stderr()).map_or(LOG, |(width, _)| usize::from(width.0))
 }
 
