@@ -5,7 +5,7 @@ use aws_config::SdkConfig;
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
     http::{
@@ -14,9 +14,10 @@ use aws_smithy_runtime_api::client::{
     },
     orchestrator::HttpRequest,
     result::ConnectorError,
+    runtime_components::RuntimeComponents,
 };
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -31,10 +32,10 @@ pub(crate) struct Call {
     pub(crate) sent: Arc<AtomicU64>,
 }
 
-/// One connection pool for all clients, whose requests wait for their turn and are counted. It is the SDK's own, unless the
-/// configuration has another.
+/// One connection pool for all clients, whose requests wait for their turn and are counted: that of the configuration, if it has
+/// one.
 pub(crate) fn client(config: &SdkConfig, throttle: &Throttle, fence: &Fence, ledger: &Ledger) -> SharedHttpClient {
-    let inner = config.http_client().unwrap_or_else(sdk_client);
+    let inner = config.http_client().unwrap_or_else(http_client);
     let (throttle, fence, ledger) = (throttle.clone(), fence.clone(), ledger.clone());
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
         let connector = inner.http_connector(settings, components);
@@ -43,15 +44,60 @@ pub(crate) fn client(config: &SdkConfig, throttle: &Throttle, fence: &Fence, led
     })
 }
 
-/// As the SDK makes it where it is not given one.
-fn sdk_client() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
+/// A client as the SDK makes one where it is given none, except that what the system trusts is loaded with the first encrypted
+/// request and not before: it takes ten milliseconds, and an endpoint of `http:` needs none of it.
+pub fn http_client() -> SharedHttpClient {
+    let encrypted = connections(None, ProxyConfig::from_env);
+    // How a proxy is reached is another matter than how the endpoint is.
+    let proxied =
+        ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].into_iter().any(|name| std::env::var_os(name).is_some());
+    if proxied {
+        return encrypted;
+    }
+    let trusting_none = TlsContext::builder().with_trust_store(TrustStore::empty()).build().ok();
+    let plain = connections(trusting_none, ProxyConfig::disabled);
+    http_client_fn(move |settings: &HttpConnectorSettings, components| {
+        SharedHttpConnector::new(ByScheme {
+            plain: plain.http_connector(settings, components),
+            client: encrypted.clone(),
+            settings: settings.clone(),
+            components: components.clone(),
+            encrypted: OnceLock::new(),
+        })
+    })
+}
+
+/// A pool of connections, with what it trusts if that is not what the system does.
+fn connections(trust: Option<TlsContext>, proxy: fn() -> ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+        if let Some(trust) = &trust {
+            connector = connector.tls_context(trust.clone());
+        }
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
-        connector.set_proxy_config(Some(ProxyConfig::from_env()));
+        connector.set_proxy_config(Some(proxy()));
         connector.build()
     })
+}
+
+/// Sends what is not encrypted through a pool that trusts nobody.
+#[derive(Debug)]
+struct ByScheme {
+    plain: SharedHttpConnector,
+    encrypted: OnceLock<SharedHttpConnector>,
+    client: SharedHttpClient,
+    settings: HttpConnectorSettings,
+    components: RuntimeComponents,
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.uri().starts_with("http:") {
+            return self.plain.call(request);
+        }
+        self.encrypted.get_or_init(|| self.client.http_connector(&self.settings, &self.components)).call(request)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -86,7 +132,7 @@ mod tests {
     use crate::{Called, ledger::Listener};
     use aws_config::{BehaviorVersion, Region};
     use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
-    use aws_smithy_runtime_api::{client::runtime_components::RuntimeComponents, http::StatusCode};
+    use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::body::SdkBody;
     use std::{
         collections::VecDeque,

@@ -47,7 +47,10 @@ fn main() -> ExitCode {
             exit = commands::run(args, &printer) => exit,
         }
     };
-    match runtime.block_on(carried_out) {
+    let carried_out = runtime.block_on(carried_out);
+    // Nothing is under way any more but connections, which end with the process.
+    runtime.shutdown_background();
+    match carried_out {
         Ok(_) if !render::all_written() => ExitCode::FAILURE,
         Ok(exit) => exit.code(),
         Err(error) => exit::report(&printer, &error),

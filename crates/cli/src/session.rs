@@ -11,6 +11,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout
 use bedplate_aws::{
     Aws, KINDS, Ledger, Recorded, StateObject,
     facts::{self, Support},
+    http_client,
 };
 use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, settled, survey};
 use bedplate_model::{Address, Json, StackId};
@@ -213,6 +214,8 @@ async fn store(globals: &Globals, config: &Config, stored: &Ledger) -> Result<Bo
 pub(crate) struct Account {
     pub(crate) aws: Aws,
     caller: facts::Caller,
+    /// The platform as the recorded choices make it, if they are recorded.
+    recorded: Option<Graph>,
 }
 
 impl Account {
@@ -225,7 +228,13 @@ impl Account {
             aws.fence.guard(move || lease.holds());
         }
         let asked = sdk.endpoint_url().map_or_else(|| format!("AWS in {}", local.config.region), ToOwned::to_owned);
-        let caller = facts::caller(&aws).await.with_context(|| format!("asking {asked} who makes the calls failed"))?;
+        let answer = tokio::spawn({
+            let aws = aws.clone();
+            async move { facts::caller(&aws).await }
+        });
+        // Meanwhile. What is wrong with the platform is told once the account is known to be the right one.
+        let recorded = local.recorded_graph();
+        let caller = answer.await?.with_context(|| format!("asking {asked} who makes the calls failed"))?;
         let configured = local.config.account_id.to_string();
         if caller.account != configured {
             return Err(Refused::new(
@@ -238,7 +247,7 @@ impl Account {
                 "use credentials of that account (--profile or AWS_PROFILE), or correct account_id",
             ));
         }
-        Ok(Self { aws, caller })
+        Ok(Self { aws, caller, recorded: recorded? })
     }
 }
 
@@ -311,9 +320,14 @@ impl Session {
 
     /// Declares the platform for an account.
     async fn declare(local: Local, account: Account, mut state: State) -> Result<Self> {
-        let Account { aws, caller } = account;
-        let facts = decide(&aws, &local.config, &caller, &mut state).await?;
-        let graph = bedplate_platform::build(&local.config, &facts)?;
+        let Account { aws, caller, recorded } = account;
+        let graph = match recorded {
+            Some(graph) => graph,
+            None => {
+                let facts = decide(&aws, &local.config, &caller, &mut state).await?;
+                bedplate_platform::build(&local.config, &facts)?
+            }
+        };
         Ok(Self { local, aws, caller, kinds: Kinds::new(KINDS), graph, state, search: Search::default() })
     }
 
@@ -329,7 +343,7 @@ impl Session {
         let mut state = local.state();
         let specs = search.owned.iter().map(|piece| (&piece.owner.address, &piece.seen.spec));
         choices::find_again(&local.config, specs, &mut state.choices);
-        let mut session = Self::declare(local, account, state).await?;
+        let mut session = Self::declare(local, Account { recorded: None, ..account }, state).await?;
 
         let recovered = recover(&session.kinds, &session.aws, &session.graph, &session.state, search).await?;
         session.state = recovered.state.clone();
@@ -436,6 +450,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 async fn sdk_config(globals: &Globals, region: &str) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
+        .http_client(http_client())
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
         .retry_config(RetryConfig::adaptive().with_max_attempts(6))
         .timeout_config(TimeoutConfig::builder().read_timeout(SILENCE).build());

@@ -1,13 +1,13 @@
 //! A public address that stays the same.
 
-use super::{filters, once, retag, tag_specification, tags};
+use super::{filters, nat_gateway, once, retag, tag_specification, tags};
 use crate::{AllocationId, Aws, error::Sent};
 use aws_sdk_ec2::types::{Address as SdkAddress, DomainType, ResourceType};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step,
     Tags, Terraform, Which,
 };
-use std::net::Ipv4Addr;
+use std::{future::ready, net::Ipv4Addr};
 
 /// A public IPv4 address that stays the same.
 #[derive(Debug)]
@@ -36,16 +36,29 @@ impl Reconcile for ElasticIp {
     const DOC: &'static str = "A public IPv4 address that stays the same.";
     const CLOUDFORMATION: Option<&'static str> = Some("AWS::EC2::EIP");
     const TERRAFORM: &'static [Terraform] = &[Terraform { kind: "aws_eip", id: "{id}" }];
-    const ACTIONS: &'static [&'static str] =
-        &["ec2:AllocateAddress", "ec2:ReleaseAddress", "ec2:DescribeAddresses", "ec2:CreateTags", "ec2:DeleteTags"];
+    const ACTIONS: &'static [&'static str] = &[
+        "ec2:AllocateAddress",
+        "ec2:ReleaseAddress",
+        "ec2:DescribeAddresses",
+        "ec2:CreateTags",
+        "ec2:DeleteTags",
+        "tag:GetResources",
+    ];
     const RECOVERY: Recovery = Recovery::Tag;
     type Cloud = Aws;
     type Spec<P: Phase> = ElasticIpSpec<P>;
     type Outputs<P: Phase> = ElasticIpOutputs<P>;
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for filter in filters(which, "allocation-id") {
+        // An address never changes, and is not given back as long as a NAT gateway has it (EC2: ReleaseAddress).
+        let gateways = nat_gateway::recorded(cloud).await;
+        let (mut found, rest) = cloud
+            .confirmed(which, |seen: Observation<Self>| {
+                let in_use = gateways.iter().any(|gateway| nat_gateway::has_address(gateway, seen.id.as_str()));
+                ready(Ok(in_use.then_some(seen)))
+            })
+            .await?;
+        for filter in filters(rest.which(), "allocation-id") {
             // This answer has no pages.
             let answer = cloud.ec2.describe_addresses().filters(filter).send().await.sent()?;
             found.extend(answer.addresses().iter().filter_map(observe));

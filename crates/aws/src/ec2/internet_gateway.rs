@@ -1,12 +1,13 @@
 //! The VPC's door to the internet, with its attachment folded in.
 
-use super::{filters, once, retag, tag_specification, tags};
+use super::{filters, once, retag, route_table, tag_specification, tags};
 use crate::{Aws, InternetGatewayId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as SdkInternetGateway, ResourceType};
 use bedplate_model::{
     CallError, Change, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Recovery,
     Resolved, Step, Tags, Terraform, Verdict, Which,
 };
+use std::future::ready;
 
 /// An internet gateway, attached to a VPC.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl Reconcile for InternetGateway {
         "ec2:DetachInternetGateway",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        "tag:GetResources",
     ];
     const RECOVERY: Recovery = Recovery::Tag;
     type Cloud = Aws;
@@ -47,8 +49,19 @@ impl Reconcile for InternetGateway {
     type Outputs<P: Phase> = InternetGatewayOutputs<P>;
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for filter in filters(which, "internet-gateway-id") {
+        // A route to one that is gone or not attached to the route's VPC is a black hole (EC2: Route, `state`).
+        let tables = route_table::recorded(cloud).await;
+        let (mut found, rest) = cloud
+            .confirmed(which, |mut seen: Observation<Self>| {
+                let table = tables.iter().find(|table| route_table::leads_to(table, seen.id.as_str()));
+                let vpc = table.and_then(|table| table.vpc_id()).map(VpcId::new);
+                ready(Ok(vpc.map(|vpc| {
+                    seen.spec.vpc = Some(Some(vpc));
+                    seen
+                })))
+            })
+            .await?;
+        for filter in filters(rest.which(), "internet-gateway-id") {
             found.extend(describe(cloud, filter).await?.iter().filter_map(observe));
         }
         Ok(found)

@@ -56,14 +56,7 @@ impl Reconcile for NatGateway {
     type Outputs<P: Phase> = NatGatewayOutputs<P>;
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for filter in filters(which, "nat-gateway-id") {
-            let mut pages = cloud.ec2.describe_nat_gateways().filter(filter).into_paginator().items().send();
-            while let Some(gateway) = pages.next().await {
-                found.extend(observe(&gateway.sent()?));
-            }
-        }
-        Ok(found)
+        Ok(describe(cloud, which).await?.iter().filter_map(observe).collect())
     }
 
     async fn create(cloud: &Aws, spec: &NatGatewaySpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -86,6 +79,31 @@ impl Reconcile for NatGateway {
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         cloud.ec2.delete_nat_gateway().nat_gateway_id(id.as_str()).send().await.sent().map(drop)
     }
+}
+
+async fn describe(cloud: &Aws, which: Which<'_>) -> Result<Vec<SdkNatGateway>, CallError> {
+    let mut found = Vec::new();
+    for filter in filters(which, "nat-gateway-id") {
+        let question = format!("{filter:?}");
+        let ask = async {
+            let pages = cloud.ec2.describe_nat_gateways().filter(filter).into_paginator().items().send();
+            pages.collect::<Result<Vec<_>, _>>().await.sent()
+        };
+        found.extend(cloud.ask_once(|shared| &shared.nat_gateways, question, ask).await?);
+    }
+    Ok(found)
+}
+
+/// The gateways that a survey knows of; none where they cannot be read, which their own read tells.
+pub(super) async fn recorded(cloud: &Aws) -> Vec<SdkNatGateway> {
+    describe(cloud, Which::Ids(&cloud.recorded_ids(NatGateway::KIND))).await.unwrap_or_default()
+}
+
+/// Whether a gateway is in use with this address.
+pub(super) fn has_address(gateway: &SdkNatGateway, allocation: &str) -> bool {
+    let mut addresses = gateway.nat_gateway_addresses().iter();
+    gateway.state() == Some(&NatGatewayState::Available)
+        && addresses.any(|address| address.allocation_id() == Some(allocation))
 }
 
 /// A deleted gateway is shown for about an hour; it is none any more.
@@ -120,6 +138,17 @@ fn failure(gateway: &SdkNatGateway) -> String {
 mod tests {
     use super::*;
     use aws_sdk_ec2::types::NatGatewayAddress;
+
+    #[test]
+    fn only_a_gateway_in_use_keeps_its_address() {
+        let address = NatGatewayAddress::builder().allocation_id("eipalloc-1").build();
+        let gateway = SdkNatGateway::builder().nat_gateway_addresses(address);
+        let available = gateway.clone().state(NatGatewayState::Available).build();
+        assert!(has_address(&available, "eipalloc-1") && !has_address(&available, "eipalloc-2"));
+        for state in [NatGatewayState::Deleting, NatGatewayState::Deleted, NatGatewayState::Failed] {
+            assert!(!has_address(&gateway.clone().state(state).build(), "eipalloc-1"));
+        }
+    }
 
     #[test]
     fn a_nat_gateway_is_read_as_aws_shows_it() {

@@ -106,11 +106,7 @@ impl Reconcile for RouteTable {
     type Outputs<P: Phase> = RouteTableOutputs<P>;
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for filter in filters(which, "route-table-id") {
-            found.extend(describe(cloud, filter).await?.iter().filter_map(observe));
-        }
-        Ok(found)
+        Ok(read(cloud, which).await?.iter().filter_map(observe).collect())
     }
 
     async fn create(cloud: &Aws, spec: &RouteTableSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -212,13 +208,32 @@ async fn update_subnets(cloud: &Aws, step: &Step<'_, RouteTable>) -> Result<(), 
     Ok(())
 }
 
-async fn describe(cloud: &Aws, filter: Filter) -> Result<Vec<SdkRouteTable>, CallError> {
+async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<SdkRouteTable>, CallError> {
     let mut found = Vec::new();
-    let mut pages = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
-    while let Some(table) = pages.next().await {
-        found.push(table.sent()?);
+    for filter in filters(which, "route-table-id") {
+        found.extend(describe(cloud, filter).await?);
     }
     Ok(found)
+}
+
+/// The tables that a survey knows of; none where they cannot be read, which their own read tells.
+pub(super) async fn recorded(cloud: &Aws) -> Vec<SdkRouteTable> {
+    read(cloud, Which::Ids(&cloud.recorded_ids(RouteTable::KIND))).await.unwrap_or_default()
+}
+
+/// Whether a table has a route to a gateway that is there.
+pub(super) fn leads_to(table: &SdkRouteTable, gateway: &str) -> bool {
+    let mut routes = table.routes().iter();
+    routes.any(|route| route.gateway_id() == Some(gateway) && route.state() == Some(&RouteState::Active))
+}
+
+async fn describe(cloud: &Aws, filter: Filter) -> Result<Vec<SdkRouteTable>, CallError> {
+    let question = format!("{filter:?}");
+    let ask = async {
+        let pages = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.sent()
+    };
+    cloud.ask_once(|shared| &shared.route_tables, question, ask).await
 }
 
 /// The associations with subnets and gateways. That of a VPC's main table is none: it cannot be removed.
@@ -293,6 +308,15 @@ mod tests {
 
     fn made(range: &str) -> aws_sdk_ec2::types::builders::RouteBuilder {
         SdkRoute::builder().destination_cidr_block(range).origin(RouteOrigin::CreateRoute).state(RouteState::Active)
+    }
+
+    #[test]
+    fn a_black_hole_leads_nowhere() {
+        let table = |route: SdkRoute| SdkRouteTable::builder().routes(route).build();
+        let route = made("0.0.0.0/0").gateway_id("igw-1");
+        assert!(leads_to(&table(route.clone().build()), "igw-1"));
+        assert!(!leads_to(&table(route.clone().build()), "igw-2"));
+        assert!(!leads_to(&table(route.state(RouteState::Blackhole).build()), "igw-1"));
     }
 
     #[test]

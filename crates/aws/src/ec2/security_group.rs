@@ -157,10 +157,7 @@ fn recorded_vpcs<'a>(cloud: &'a Aws, which: Which<'_>) -> Option<BTreeSet<&'a st
 /// All security groups of a VPC, in a survey by one call for whoever asks.
 pub(super) async fn groups_of(cloud: &Aws, vpc: &str) -> Result<Vec<SdkGroup>, CallError> {
     let ask = describe(cloud, Filter::builder().name("vpc-id").values(vpc).build());
-    match &cloud.shared {
-        Some(shared) => shared.groups.get(vpc.to_owned(), ask).await,
-        None => ask.await,
-    }
+    cloud.ask_once(|shared| &shared.groups, vpc.to_owned(), ask).await
 }
 
 async fn describe(cloud: &Aws, filter: Filter) -> Result<Vec<SdkGroup>, CallError> {

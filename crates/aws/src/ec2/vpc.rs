@@ -48,6 +48,7 @@ impl Reconcile for Vpc {
         "ec2:ModifyVpcAttribute",
         "ec2:CreateTags",
         "ec2:DeleteTags",
+        "tag:GetResources",
         // To name what keeps it from being deleted.
         "ec2:DescribeInternetGateways",
         "ec2:DescribeNetworkInterfaces",
@@ -63,15 +64,19 @@ impl Reconcile for Vpc {
     type Outputs<P: Phase> = VpcOutputs<P>;
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
-        for filter in filters(which, "vpc-id") {
+        // The range of one never changes, and its attributes, which are asked for anyway, show that it exists.
+        let (mut found, rest) = cloud
+            .confirmed(which, |mut seen: Observation<Self>| async move {
+                let (support, hostnames) = attributes(cloud, Some(seen.id.as_str())).await?;
+                (seen.spec.dns_support, seen.spec.dns_hostnames) = (support, hostnames);
+                Ok((support.is_some() && hostnames.is_some()).then_some(seen))
+            })
+            .await?;
+        for filter in filters(rest.which(), "vpc-id") {
             let mut pages = cloud.ec2.describe_vpcs().filters(filter).into_paginator().items().send();
             while let Some(vpc) = pages.next().await {
                 let vpc = vpc.sent()?;
-                let (support, hostnames) = tokio::try_join!(
-                    attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsSupport),
-                    attribute(cloud, vpc.vpc_id(), VpcAttributeName::EnableDnsHostnames),
-                )?;
+                let (support, hostnames) = attributes(cloud, vpc.vpc_id()).await?;
                 found.extend(observe(&vpc, support, hostnames));
             }
         }
@@ -111,6 +116,14 @@ impl Reconcile for Vpc {
     async fn holders(cloud: &Aws, id: &Id) -> Result<Vec<Outsider>, CallError> {
         holders::holders_of_vpc(cloud, id).await
     }
+}
+
+/// Whether DNS is supported, and whether there are DNS hostnames.
+async fn attributes(cloud: &Aws, vpc: Option<&str>) -> Result<(Option<bool>, Option<bool>), CallError> {
+    tokio::try_join!(
+        attribute(cloud, vpc, VpcAttributeName::EnableDnsSupport),
+        attribute(cloud, vpc, VpcAttributeName::EnableDnsHostnames),
+    )
 }
 
 /// Reads one attribute; `None` when the VPC is not found: it is gone by now, or too new to be known everywhere.

@@ -48,10 +48,7 @@ pub(crate) async fn describe_cluster(cloud: &Aws, name: &str) -> Result<Option<S
         let answer = cloud.eks.describe_cluster().name(name).send().await.found()?;
         Ok(answer.and_then(|answer| answer.cluster))
     };
-    match &cloud.shared {
-        Some(shared) => shared.clusters.get(name.to_owned(), ask).await,
-        None => ask.await,
-    }
+    cloud.ask_once(|shared| &shared.clusters, name.to_owned(), ask).await
 }
 
 /// Whether a cluster stands: it is neither being made nor being removed.

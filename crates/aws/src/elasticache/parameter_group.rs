@@ -72,6 +72,14 @@ impl Reconcile for ParameterGroup {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
+        // All but the parameters never changes, and they are asked for anyway.
+        let (mut found, rest) = cloud
+            .confirmed(which, |mut seen: Observation<Self>| async move {
+                seen.spec.parameters = parameters(cloud, seen.id.as_str()).await?;
+                Ok(seen.spec.parameters.is_some().then_some(seen))
+            })
+            .await?;
+        let which = rest.which();
         let mut groups = Vec::new();
         match which {
             Which::Ids(ids) => {
@@ -91,22 +99,14 @@ impl Reconcile for ParameterGroup {
                 }
             }
         }
-        let mut found = Vec::new();
         for group in groups {
             let (Some(name), Some(arn)) = (group.cache_parameter_group_name(), group.arn()) else { continue };
             let Some(tags) = tags(cloud, arn).await? else { continue };
             if !which.covers(&Id::new(name), &tags) {
                 continue;
             }
-            let request = cloud.elasticache.describe_cache_parameters().cache_parameter_group_name(name);
-            // What the group itself sets, not what its family does.
-            let mut pages = request.source("user").into_paginator().items().send();
-            let mut parameters = Vec::new();
-            while let Some(parameter) = pages.next().await {
-                let Some(parameter) = parameter.found()? else { break };
-                parameters.push(parameter);
-            }
-            found.extend(observe(&group, &parameters, tags));
+            let parameters = parameters(cloud, name).await?.unwrap_or_default();
+            found.extend(observe(&group, parameters, tags));
         }
         Ok(found)
     }
@@ -179,10 +179,26 @@ async fn describe(cloud: &Aws, id: &Id) -> Result<Option<CacheParameterGroup>, C
     Ok(request.send().await.found()?.and_then(|answer| answer.cache_parameter_groups?.into_iter().next()))
 }
 
-fn observe(group: &CacheParameterGroup, parameters: &[Parameter], tags: Tags) -> Option<Observation<ParameterGroup>> {
-    let name = group.cache_parameter_group_name()?;
+/// The parameters that a group itself sets, not its family; `None` when there is no such group.
+async fn parameters(cloud: &Aws, group: &str) -> Result<Option<BTreeMap<String, String>>, CallError> {
+    let request = cloud.elasticache.describe_cache_parameters().cache_parameter_group_name(group).source("user");
+    let pages = request.into_paginator().items().send();
+    let parameters = pages.collect::<Result<Vec<_>, _>>().await.found()?;
+    Ok(parameters.map(|parameters| from_parameters(&parameters)))
+}
+
+fn from_parameters(parameters: &[Parameter]) -> BTreeMap<String, String> {
     let set = parameters.iter().filter(|parameter| parameter.source() == Some("user"));
     let pairs = set.filter_map(|set| Some((set.parameter_name()?.to_owned(), set.parameter_value()?.to_owned())));
+    pairs.collect()
+}
+
+fn observe(
+    group: &CacheParameterGroup,
+    parameters: BTreeMap<String, String>,
+    tags: Tags,
+) -> Option<Observation<ParameterGroup>> {
+    let name = group.cache_parameter_group_name()?;
     Some(Observation {
         id: Id::new(name),
         tags: Some(tags),
@@ -190,7 +206,7 @@ fn observe(group: &CacheParameterGroup, parameters: &[Parameter], tags: Tags) ->
         spec: ParameterGroupSpec {
             name: Some(name.to_owned()),
             family: group.cache_parameter_group_family().map(str::to_owned),
-            parameters: Some(pairs.collect()),
+            parameters: Some(parameters),
         },
         outputs: group.arn().map(|arn| ParameterGroupOutputs { name: name.to_owned(), arn: Arn::new(arn) }),
     })
@@ -211,7 +227,7 @@ mod tests {
             .arn("arn:aws:elasticache:us-east-1:797923187401:parametergroup:p-redis7")
             .build();
         let parameters = [parameter("maxmemory-policy", "allkeys-lru", "user"), parameter("timeout", "0", "system")];
-        observe(&sdk, &parameters, Tags::new()).unwrap()
+        observe(&sdk, from_parameters(&parameters), Tags::new()).unwrap()
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The name of a key.
 
-use super::{tags, unless_denied};
+use super::{key::describe, tags, unless_denied};
 use crate::{Arn, Aws, KeyId, error::Sent};
 use aws_sdk_kms::types::AliasListEntry;
 use bedplate_model::{
@@ -46,6 +46,7 @@ impl Reconcile for Alias {
     const ACTIONS: &'static [&'static str] = &[
         "kms:CreateAlias",
         "kms:DeleteAlias",
+        "kms:DescribeKey",
         "kms:ListAliases",
         "kms:ListResourceTags",
         "kms:UpdateAlias",
@@ -61,13 +62,32 @@ impl Reconcile for Alias {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        if let Which::Ids(ids) = which {
+            for id in ids {
+                // One that a survey knows of is looked up by its name, as its key is. Who may not, or does not find it, sees in
+                // the list whether it is there.
+                let known = cloud.recorded_settings(Self::KIND, id).is_some();
+                let key = if known { describe(cloud, id.as_str()).await.ok().flatten() } else { None };
+                let Some((key, arn)) = key.and_then(|key| Some((key.key_id, key.arn?))) else {
+                    missing.push(id.clone());
+                    continue;
+                };
+                let tags = unless_denied(tags(cloud, &key, &arn).await)?.unwrap_or_default();
+                let home = arn.split_once(":key/").map_or("", |(home, _)| home);
+                let alias = AliasListEntry::builder().alias_name(id.as_str()).target_key_id(key);
+                found.extend(observe(&alias.alias_arn(format!("{home}:{id}")).build(), tags));
+            }
+            if missing.is_empty() {
+                return Ok(found);
+            }
+        }
         let mut pages = cloud.kms.list_aliases().into_paginator().items().send();
         while let Some(alias) = pages.next().await {
             let alias = alias.sent()?;
             let name = alias.alias_name().unwrap_or_default();
             let asked = match which {
-                Which::Ids(ids) => ids.iter().any(|id| id.as_str() == name),
+                Which::Ids(_) => missing.iter().any(|id| id.as_str() == name),
                 Which::Owned(_) => !name.starts_with("alias/aws/"),
             };
             let Some(key) = alias.target_key_id().filter(|_| asked) else { continue };
@@ -95,6 +115,15 @@ impl Reconcile for Alias {
     async fn delete(cloud: &Aws, id: &Id) -> Result<(), CallError> {
         cloud.kms.delete_alias().alias_name(id.as_str()).send().await.sent().map(drop)
     }
+}
+
+/// The alias of a key that a survey knows of.
+pub(super) fn recorded(cloud: &Aws, key: &Id) -> Option<Id> {
+    cloud.recorded_ids(Alias::KIND).into_iter().find(|alias| {
+        let target =
+            cloud.recorded_settings(Alias::KIND, alias).and_then(|settings| settings.get("target_key")?.as_str());
+        target == Some(key.as_str())
+    })
 }
 
 fn observe(alias: &AliasListEntry, tags: Tags) -> Option<Observation<Alias>> {

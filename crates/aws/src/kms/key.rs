@@ -1,6 +1,6 @@
 //! A symmetric encryption key.
 
-use super::{ask_tags, tags, unless_denied};
+use super::{alias, ask_tags, tags, unless_denied};
 use crate::{Arn, Aws, KeyId, Policy, error::Sent, once::Once};
 use aws_sdk_kms::types::{KeyManagerType, KeyMetadata, KeyState, Tag};
 use bedplate_model::{
@@ -93,7 +93,7 @@ impl Reconcile for Key {
             Which::Owned(_) => keys = customer_keys(cloud).await?,
             Which::Ids(ids) => {
                 for id in ids {
-                    keys.extend(describe(cloud, id.as_str()).await?);
+                    keys.extend(describe_named(cloud, id).await?);
                 }
             }
         }
@@ -226,9 +226,24 @@ fn is_marked(tags: &Tags) -> bool {
     tags.get(TAG_WINDOW).is_some_and(|value| value.ends_with(SCHEDULED))
 }
 
-async fn describe(cloud: &Aws, key: &str) -> Result<Option<KeyMetadata>, CallError> {
-    let answer = cloud.kms.describe_key().key_id(key).send().await.found()?;
-    Ok(answer.and_then(|answer| answer.key_metadata))
+/// What is known of the key that has this id or this alias.
+pub(super) async fn describe(cloud: &Aws, key: &str) -> Result<Option<KeyMetadata>, CallError> {
+    let ask = async {
+        let answer = cloud.kms.describe_key().key_id(key).send().await.found()?;
+        Ok(answer.and_then(|answer| answer.key_metadata))
+    };
+    cloud.ask_once(|shared| &shared.keys, key.to_owned(), ask).await
+}
+
+/// The same, in a survey by its alias, which shows both.
+async fn describe_named(cloud: &Aws, id: &Id) -> Result<Option<KeyMetadata>, CallError> {
+    if let Some(alias) = alias::recorded(cloud, id)
+        && let Ok(Some(key)) = describe(cloud, alias.as_str()).await
+        && key.key_id == id.as_str()
+    {
+        return Ok(Some(key));
+    }
+    describe(cloud, id.as_str()).await
 }
 
 /// All keys of the account that are not AWS's own, those that wait for their deletion included.

@@ -229,13 +229,13 @@ fn restart_pending(instance: &DbInstance, clusters: &[DbCluster]) -> bool {
         || member.any(|member| waits(member.db_cluster_parameter_group_status()))
 }
 
-async fn all_instances(cloud: &Aws) -> Result<Vec<DbInstance>, CallError> {
-    let mut pages = cloud.rds.describe_db_instances().into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(instance) = pages.next().await {
-        found.push(instance.sent()?);
-    }
-    Ok(found)
+/// All members of all clusters. A survey asks once: their subnets are in them.
+pub(super) async fn all_instances(cloud: &Aws) -> Result<Vec<DbInstance>, CallError> {
+    let ask = async {
+        let pages = cloud.rds.describe_db_instances().into_paginator().items().send();
+        pages.collect::<Result<Vec<_>, _>>().await.sent()
+    };
+    cloud.ask_once(|shared| &shared.database_instances, String::new(), ask).await
 }
 
 fn observe(instance: &DbInstance, clusters: &[DbCluster]) -> Option<Observation<Instance>> {

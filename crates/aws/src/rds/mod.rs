@@ -38,10 +38,7 @@ async fn all_clusters(cloud: &Aws) -> Result<Vec<DbCluster>, CallError> {
         }
         Ok(found)
     };
-    match &cloud.shared {
-        Some(shared) => shared.database_clusters.get(String::new(), ask).await,
-        None => ask.await,
-    }
+    cloud.ask_once(|shared| &shared.database_clusters, String::new(), ask).await
 }
 
 /// Tags as RDS answers them, without those that AWS sets.

@@ -68,7 +68,17 @@ impl<S: Scope> Reconcile for Parameters<S> {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
+        // All but the parameters never changes, and they are asked for anyway.
+        let (mut found, rest) = cloud
+            .confirmed(which, |mut seen: Observation<Self>| async move {
+                seen.spec.parameters = Self::parameters(cloud, &seen.id).await?;
+                Ok(seen.spec.parameters.is_some().then_some(seen))
+            })
+            .await?;
+        let which = rest.which();
+        if matches!(which, Which::Ids([])) {
+            return Ok(found);
+        }
         for group in S::groups(cloud).await? {
             let id = Id::new(&group.name);
             let asked = match which {
@@ -82,10 +92,8 @@ impl<S: Scope> Reconcile for Parameters<S> {
             if !which.covers(&id, &tags) {
                 continue;
             }
-            let recorded = cloud.recorded_settings(Self::KIND, &id);
-            let parameters = relevant(recorded, |asked| S::parameters(cloud, &group.name, asked)).await?;
-            let Some(parameters) = parameters else { continue };
-            found.push(observe(group, from_parameters(&parameters), tags));
+            let Some(parameters) = Self::parameters(cloud, &id).await? else { continue };
+            found.push(observe(group, parameters, tags));
         }
         Ok(found)
     }
@@ -131,6 +139,15 @@ impl<S: Scope> Reconcile for Parameters<S> {
             "family" | "description" => same_name(field, before.name.as_ref(), after.name.as_ref()),
             _ => None,
         }
+    }
+}
+
+impl<S: Scope> Parameters<S> {
+    /// The parameters of a group, as far as they matter; `None` when there is no such group.
+    async fn parameters(cloud: &Aws, id: &Id) -> Result<Option<BTreeMap<String, String>>, CallError> {
+        let recorded = cloud.recorded_settings(Self::KIND, id);
+        let parameters = relevant(recorded, |asked| S::parameters(cloud, id.as_str(), asked)).await?;
+        Ok(parameters.map(|parameters| from_parameters(&parameters)))
     }
 }
 

@@ -1,13 +1,13 @@
 //! The subnets that a cluster's members may lie in.
 
-use super::{retag, tags_of, to_tags};
+use super::{Instance, instance::all_instances, retag, tags_of, to_tags};
 use crate::{Arn, Aws, SubnetId, error::Sent};
-use aws_sdk_rds::types::DbSubnetGroup;
+use aws_sdk_rds::types::{DbInstance, DbSubnetGroup};
 use bedplate_model::{
     CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
     Terraform, Which,
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, future::ready};
 
 /// The subnets that a cluster's members may lie in.
 #[derive(Debug)]
@@ -65,7 +65,26 @@ impl Reconcile for SubnetGroup {
     }
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        let mut found = Vec::new();
+        // An instance shows the group that it lies in.
+        let instances = match cloud.recorded_ids(Instance::KIND).is_empty() {
+            true => Vec::new(),
+            // Where they cannot be read, their own read tells.
+            false => all_instances(cloud).await.unwrap_or_default(),
+        };
+        let (mut found, rest) = cloud
+            .confirmed(which, |mut seen: Observation<Self>| {
+                let mut groups = instances.iter().filter_map(DbInstance::db_subnet_group);
+                let group = groups.find(|group| group.db_subnet_group_name() == Some(seen.id.as_str()));
+                ready(Ok(group.map(|group| {
+                    seen.spec = spec(group);
+                    seen
+                })))
+            })
+            .await?;
+        let which = rest.which();
+        if matches!(which, Which::Ids([])) {
+            return Ok(found);
+        }
         let mut pages = cloud.rds.describe_db_subnet_groups().into_paginator().items().send();
         while let Some(group) = pages.next().await {
             let group = group.sent()?;
@@ -108,19 +127,23 @@ fn subnets(spec: &SubnetGroupSpec<Resolved>) -> Option<Vec<String>> {
     Some(spec.subnets.iter().map(ToString::to_string).collect())
 }
 
+fn spec(group: &DbSubnetGroup) -> SubnetGroupSpec<Observed> {
+    let subnets = group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier().map(SubnetId::new));
+    SubnetGroupSpec {
+        name: group.db_subnet_group_name().map(str::to_owned),
+        description: group.db_subnet_group_description().map(str::to_owned),
+        subnets: Some(subnets.collect()),
+    }
+}
+
 fn observe(group: &DbSubnetGroup, tags: Tags) -> Option<Observation<SubnetGroup>> {
     let name = group.db_subnet_group_name()?;
-    let subnets = group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier().map(SubnetId::new));
     Some(Observation {
         id: Id::new(name),
         tags: Some(tags),
         // A group is there at once. Its states (`Complete`, `Incomplete`) speak of its subnets.
         readiness: Readiness::Ready,
-        spec: SubnetGroupSpec {
-            name: Some(name.to_owned()),
-            description: group.db_subnet_group_description().map(str::to_owned),
-            subnets: Some(subnets.collect()),
-        },
+        spec: spec(group),
         outputs: group
             .db_subnet_group_arn()
             .map(|arn| SubnetGroupOutputs { name: name.to_owned(), arn: Arn::new(arn) }),

@@ -135,8 +135,15 @@ impl Reconcile for Bucket {
         Some(Id::child(spec.account.as_ref()?, spec.name.as_ref()?))
     }
 
-    /// Asks first which buckets the account has: of one that is somebody else's, S3 only says that it is forbidden.
+    /// Asks first which buckets the account has: of one that is somebody else's, S3 only says that it is forbidden. What a survey
+    /// knows of was the account's, and is as long as S3 answers.
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
+        if let Which::Ids(ids) = which
+            && ids.iter().all(|id| cloud.recorded_settings(Self::KIND, id).is_some())
+            && let Ok(found) = at_once(ids.iter().map(|id| look(cloud, id))).await
+        {
+            return Ok(found.into_iter().flatten().collect());
+        }
         let mut existing = BTreeSet::new();
         let mut pages = cloud.s3.list_buckets().max_buckets(1000).into_paginator().send();
         while let Some(page) = pages.next().await {

@@ -48,12 +48,9 @@ async fn targets(cloud: &Aws, which: Which<'_>) -> Result<Vec<(ScalableTarget, T
             false => portions.extend(resources.chunks(RESOURCES).map(|some| (namespace, Some(some.to_vec())))),
         }
     }
-    let found = at_once(portions.iter().map(async |(namespace, portion)| match &cloud.shared {
-        Some(shared) => {
-            let question = format!("{namespace} {portion:?}");
-            shared.scaled.get(question, describe(cloud, namespace, portion.as_deref())).await
-        }
-        None => describe(cloud, namespace, portion.as_deref()).await,
+    let found = at_once(portions.iter().map(async |(namespace, portion)| {
+        let ask = describe(cloud, namespace, portion.as_deref());
+        cloud.ask_once(|shared| &shared.scaled, format!("{namespace} {portion:?}"), ask).await
     }));
     let all = found.await?.into_iter().flatten();
     let asked = |target: &ScalableTarget, tags: &Tags| which.covers(&id_of(target), tags);
