@@ -17,7 +17,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use std::sync::{
-    Arc, OnceLock,
+    Arc, LazyLock, OnceLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -44,10 +44,16 @@ pub(crate) fn client(config: &SdkConfig, throttle: &Throttle, fence: &Fence, led
     })
 }
 
+/// The connections of the whole process, which end with it: to close fifty one by one would take longer.
+pub fn connections() -> SharedHttpClient {
+    static CONNECTIONS: LazyLock<SharedHttpClient> = LazyLock::new(http_client);
+    CONNECTIONS.clone()
+}
+
 /// A client as the SDK makes one where it is given none, except that what the system trusts is loaded with the first encrypted
 /// request and not before: it takes ten milliseconds, and an endpoint of `http:` needs none of it.
-pub fn http_client() -> SharedHttpClient {
-    let encrypted = connections(None, ProxyConfig::from_env);
+fn http_client() -> SharedHttpClient {
+    let encrypted = pool(None, ProxyConfig::from_env);
     // How a proxy is reached is another matter than how the endpoint is.
     let proxied =
         ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].into_iter().any(|name| std::env::var_os(name).is_some());
@@ -55,7 +61,7 @@ pub fn http_client() -> SharedHttpClient {
         return encrypted;
     }
     let trusting_none = TlsContext::builder().with_trust_store(TrustStore::empty()).build().ok();
-    let plain = connections(trusting_none, ProxyConfig::disabled);
+    let plain = pool(trusting_none, ProxyConfig::disabled);
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
         SharedHttpConnector::new(ByScheme {
             plain: plain.http_connector(settings, components),
@@ -68,7 +74,7 @@ pub fn http_client() -> SharedHttpClient {
 }
 
 /// A pool of connections, with what it trusts if that is not what the system does.
-fn connections(trust: Option<TlsContext>, proxy: fn() -> ProxyConfig) -> SharedHttpClient {
+fn pool(trust: Option<TlsContext>, proxy: fn() -> ProxyConfig) -> SharedHttpClient {
     Builder::new().build_with_connector_fn(move |settings, components| {
         let mut connector = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
         if let Some(trust) = &trust {

@@ -44,7 +44,7 @@ mod values;
 pub use action::action;
 pub use clients::Aws;
 pub use fence::Fence;
-pub use http::http_client;
+pub use http::connections;
 pub use kinds::KINDS;
 pub use ledger::{Called, Entry as LedgerEntry, Ledger, Listener};
 pub use shared::Recorded;

@@ -9,9 +9,8 @@ use crate::{
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use bedplate_aws::{
-    Aws, KINDS, Ledger, Recorded, StateObject,
+    Aws, KINDS, Ledger, Recorded, StateObject, connections,
     facts::{self, Support},
-    http_client,
 };
 use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, settled, survey};
 use bedplate_model::{Address, Json, StackId};
@@ -450,7 +449,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 async fn sdk_config(globals: &Globals, region: &str) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
-        .http_client(http_client())
+        .http_client(connections())
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
         .retry_config(RetryConfig::adaptive().with_max_attempts(6))
         .timeout_config(TimeoutConfig::builder().read_timeout(SILENCE).build());

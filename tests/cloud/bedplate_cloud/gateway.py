@@ -114,6 +114,7 @@ class Cloud:
             clock.run_due()
             response = self.answer(environ, body)
         if response.delay:
+            environ["bedplate.leave"]()
             time.sleep(response.delay)
         if response.cut:
             # Without a status line: the client sees its connection end.

@@ -1,6 +1,7 @@
 """Checks of what AWS does to its callers: each switch of the cloud."""
 
 import json
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -212,6 +213,21 @@ def faults_random(_: Cloud) -> None:
         started = time.monotonic()
         cloud.client("ec2").describe_vpcs()
         assert time.monotonic() - started >= 0.3
+
+
+@row("waiting")
+def waiting(_: Cloud) -> None:
+    """Neither a call that is answered late nor one that is only half sent holds up another one."""
+    with Cloud("--latency", "3600") as cloud:
+        host, port = cloud.endpoint.removeprefix("http://").split(":")
+        head = f"POST / HTTP/1.1\r\nHost: {host}\r\nContent-Length: 43\r\n\r\n".encode()
+        with socket.create_connection((host, int(port)), 60) as late, socket.create_connection((host, int(port)), 60) as half:
+            late.sendall(head + b"Action=GetCallerIdentity&Version=2011-06-15")
+            half.sendall(head + b"Action=")
+            for _ in range(3):
+                cloud.control("POST", "settings", {"latency": 0})
+            half.sendall(b"GetCallerIdentity&Version=2011-06-15")
+            assert half.recv(4096).startswith(b"HTTP/1.1 ")
 
 
 @row("latency")

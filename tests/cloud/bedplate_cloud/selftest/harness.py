@@ -82,7 +82,7 @@ class Cloud:
         """Ask the control API."""
         data = json.dumps(document).encode() if document is not None else None
         request = urllib.request.Request(f"{self.endpoint}/_cloud/{action}", data=data, method=method)
-        return json.load(urllib.request.urlopen(request))
+        return json.load(urllib.request.urlopen(request, timeout=120))
 
     def advance(self, seconds: float = 5.0) -> None:
         """Let time pass without waiting for it."""
