@@ -36,6 +36,28 @@ fn repair(project: &Project, changes: &[Drift<'_>]) {
     project.run(&["drift"]).exits(0);
 }
 
+/// A group allows what it should, and more; which rule says so is not told by the group.
+#[test]
+fn a_rule_is_not_hidden_by_its_double() {
+    let cloud = Cloud::start();
+    let project = Project::network_and_cluster(&cloud, "");
+    project.bootstrap();
+    let (group, rule) = (project.id("network/security-group/endpoints"), project.id("network/rule/endpoints-from-vpc"));
+    let before = rules(&cloud, &group).into_iter().find(|known| known.text("SecurityGroupRuleId") == rule).unwrap();
+    let said = before.text("Description");
+
+    let open =
+        json!({"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": "0.0.0.0/0", "Description": said});
+    let update = json!([{"SecurityGroupRuleId": rule, "SecurityGroupRule": open}]);
+    cloud.ec2("modify_security_group_rules", json!({"GroupId": group, "SecurityGroupRules": update}));
+    let range = json!([{"CidrIp": before.text("CidrIpv4"), "Description": said}]);
+    let double = json!([{"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "IpRanges": range}]);
+    cloud.ec2("authorize_security_group_ingress", json!({"GroupId": group, "IpPermissions": double}));
+
+    let plan = project.plan();
+    assert_eq!(plan.with("replace"), ["network/rule/endpoints-from-vpc"].into(), "{:#}", plan.0["changes"]);
+}
+
 #[test]
 fn the_network_is_put_back() {
     let cloud = Cloud::start();

@@ -18,7 +18,7 @@ use tokio::sync::OnceCell;
 /// What is looked up in the index: the services whose tags are asked for one resource at a time, and the types that need not be
 /// described where something else shows that they exist. Of the others the description of a resource has its tags, or they mean
 /// more than ownership.
-const INDEXED: [&str; 16] = [
+const INDEXED: [&str; 15] = [
     "application-autoscaling",
     "budgets",
     "ce",
@@ -26,7 +26,6 @@ const INDEXED: [&str; 16] = [
     "dynamodb",
     "ec2:elastic-ip",
     "ec2:internet-gateway",
-    "ec2:security-group-rule",
     "ec2:vpc",
     "elasticache",
     "elasticloadbalancing",
@@ -217,6 +216,12 @@ impl Aws {
         };
         let outputs = Some(Record::from_json(outputs.clone()).ok()?);
         Some(Observation { id: id.clone(), tags: Some(tags), readiness: Readiness::Ready, spec, outputs })
+    }
+
+    /// Whether anything of what is asked for may be confirmed, so that it is worth to look at another answer.
+    pub(crate) fn may_confirm(&self, which: Which<'_>) -> bool {
+        let believed = self.shared.as_ref().is_some_and(|shared| !shared.recorded.tags.is_empty());
+        believed && matches!(which, Which::Ids(_))
     }
 
     /// Of what is asked for, what `confirm` makes of the resources as they were left, where it sees them in answers to other

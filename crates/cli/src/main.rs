@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         }
     };
     let carried_out = runtime.block_on(carried_out);
-    // Nothing is under way any more but connections, which end with the process.
+    // What is still open ends with the process: connections, and the wait for signals.
     runtime.shutdown_background();
     match carried_out {
         Ok(_) if !render::all_written() => ExitCode::FAILURE,

@@ -94,7 +94,7 @@ async fn describe(cloud: &Aws, which: Which<'_>) -> Result<Vec<SdkNatGateway>, C
     Ok(found)
 }
 
-/// The gateways that a survey knows of; none where they cannot be read, which their own read tells.
+/// The gateways that a survey knows of; none where they cannot be read.
 pub(super) async fn recorded(cloud: &Aws) -> Vec<SdkNatGateway> {
     describe(cloud, Which::Ids(&cloud.recorded_ids(NatGateway::KIND))).await.unwrap_or_default()
 }

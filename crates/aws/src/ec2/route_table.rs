@@ -216,7 +216,7 @@ async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<SdkRouteTable>, CallE
     Ok(found)
 }
 
-/// The tables that a survey knows of; none where they cannot be read, which their own read tells.
+/// The tables that a survey knows of; none where they cannot be read.
 pub(super) async fn recorded(cloud: &Aws) -> Vec<SdkRouteTable> {
     read(cloud, Which::Ids(&cloud.recorded_ids(RouteTable::KIND))).await.unwrap_or_default()
 }

@@ -1,18 +1,17 @@
 //! One rule of a security group.
 
-use super::{Vpc, filters, retag, security_group::groups_of, tag_specification, tags};
+use super::{filters, retag, tag_specification, tags};
 use crate::{Aws, PrefixListId, SecurityGroupId, SecurityGroupRuleId, error::Sent};
 use aws_sdk_ec2::types::{
-    IpPermission, IpRange, PrefixListId as SdkPrefixListId, ResourceType, SecurityGroup as SdkGroup,
-    SecurityGroupRule as SdkRule, SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
+    IpPermission, IpRange, PrefixListId as SdkPrefixListId, ResourceType, SecurityGroupRule as SdkRule,
+    SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step,
-    Tags, Terraform, Which,
+    CallError, Creation, Id, Observation, Phase, Readiness, Reconcile, Record, Recovery, Resolved, Step, Tags,
+    Terraform, Which,
 };
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
-use std::future::ready;
 
 /// One rule of a security group.
 #[derive(Debug)]
@@ -90,7 +89,6 @@ impl Reconcile for SecurityGroupRule {
         "ec2:DescribeSecurityGroupRules",
         "ec2:CreateTags",
         "ec2:DeleteTags",
-        "tag:GetResources",
     ];
     // CreateFirst (the default): a replacement differs in what it allows, so both can exist, and no traffic is cut.
     //
@@ -101,21 +99,7 @@ impl Reconcile for SecurityGroupRule {
     type Outputs<P: Phase> = SecurityGroupRuleOutputs<P>;
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
-        // A group's description tells what it allows, though not by which rule: AWS has no two that allow the same.
-        let mut groups = Vec::new();
-        for vpc in cloud.recorded_ids(Vpc::KIND) {
-            // Where they cannot be read, their own read tells.
-            groups.extend(groups_of(cloud, vpc.as_str()).await.unwrap_or_default());
-        }
-        let (mut found, rest) = cloud
-            .confirmed(which, |seen: Observation<Self>| {
-                let allowed = groups.iter().any(|group| allows(group, &seen.spec));
-                ready(Ok(allowed.then_some(seen)))
-            })
-            .await?;
-        let described = describe(cloud, rest.which(), "security-group-rule-id").await?;
-        found.extend(described.iter().filter_map(observe));
-        Ok(found)
+        Ok(describe(cloud, which, "security-group-rule-id").await?.iter().filter_map(observe).collect())
     }
 
     async fn create(cloud: &Aws, spec: &SecurityGroupRuleSpec<Resolved>, creation: &Creation) -> Result<Id, CallError> {
@@ -229,45 +213,9 @@ fn permission(spec: &SecurityGroupRuleSpec<Resolved>) -> IpPermission {
         .build()
 }
 
-/// Whether a group allows exactly what a rule says, in its words.
-fn allows(group: &SdkGroup, rule: &SecurityGroupRuleSpec<Observed>) -> bool {
-    if group.group_id() != rule.group.as_ref().map(SecurityGroupId::as_str) {
-        return false;
-    }
-    let permissions = match rule.direction {
-        Some(Direction::Ingress) => group.ip_permissions(),
-        Some(Direction::Egress) => group.ip_permissions_egress(),
-        None => return false,
-    };
-    let in_its_words = |text: Option<&str>| Some(text.unwrap_or_default()) == rule.description.as_deref();
-    permissions.iter().any(|permission| {
-        let mut ranges = permission.ip_ranges().iter();
-        let mut peers = permission.user_id_group_pairs().iter();
-        let mut lists = permission.prefix_list_ids().iter();
-        permission.ip_protocol() == rule.protocol.as_deref()
-            && Some(number(permission.from_port())) == rule.from_port
-            && Some(number(permission.to_port())) == rule.to_port
-            && match (&rule.cidr, &rule.peer_group, &rule.prefix_list) {
-                (Some(Some(cidr)), Some(None), Some(None)) => {
-                    ranges.any(|range| range.cidr_ip() == Some(&cidr.to_string()) && in_its_words(range.description()))
-                }
-                (Some(None), Some(Some(peer)), Some(None)) => {
-                    peers.any(|pair| pair.group_id() == Some(peer.as_str()) && in_its_words(pair.description()))
-                }
-                (Some(None), Some(None), Some(Some(list))) => lists
-                    .any(|known| known.prefix_list_id() == Some(list.as_str()) && in_its_words(known.description())),
-                _ => false,
-            }
-    })
-}
-
-/// All ports are none.
-fn number(port: Option<i32>) -> Option<u16> {
-    port.and_then(|port| u16::try_from(port).ok())
-}
-
 fn observe(rule: &SdkRule) -> Option<Observation<SecurityGroupRule>> {
     let id = rule.security_group_rule_id()?;
+    let port = |port: Option<i32>| port.and_then(|port| u16::try_from(port).ok());
     let peer_group = rule.referenced_group_info().and_then(|group| group.group_id());
     Some(Observation {
         id: Id::new(id),
@@ -277,8 +225,8 @@ fn observe(rule: &SdkRule) -> Option<Observation<SecurityGroupRule>> {
             group: rule.group_id().map(SecurityGroupId::new),
             direction: rule.is_egress().map(|egress| if egress { Direction::Egress } else { Direction::Ingress }),
             protocol: rule.ip_protocol().map(str::to_owned),
-            from_port: Some(number(rule.from_port())),
-            to_port: Some(number(rule.to_port())),
+            from_port: Some(port(rule.from_port())),
+            to_port: Some(port(rule.to_port())),
             cidr: Some(rule.cidr_ipv4().and_then(|cidr| cidr.parse().ok())),
             peer_group: Some(peer_group.map(SecurityGroupId::new)),
             prefix_list: Some(rule.prefix_list_id().map(PrefixListId::new)),
@@ -322,50 +270,6 @@ mod tests {
         assert_eq!((seen.spec.from_port, seen.spec.to_port), (Some(None), Some(None)));
         assert_eq!(seen.spec.direction, Some(Direction::Egress));
         assert_eq!(seen.spec.description, Some(String::new()));
-    }
-
-    #[test]
-    fn a_group_shows_a_rule_only_in_its_own_words() {
-        let rule = |changed: &[(&str, serde_json::Value)]| -> SecurityGroupRuleSpec<Observed> {
-            let mut spec = json!({
-                "group": "sg-1", "direction": "ingress", "protocol": "tcp", "from_port": 443, "to_port": 443,
-                "cidr": "10.0.0.0/16", "peer_group": null, "prefix_list": null, "description": "from inside",
-            });
-            for (field, value) in changed {
-                spec[*field] = value.clone();
-            }
-            Record::from_json(spec).unwrap()
-        };
-        let range = IpRange::builder().cidr_ip("10.0.0.0/16").description("from inside").build();
-        let pair = UserIdGroupPair::builder().group_id("sg-2").build();
-        let tcp = IpPermission::builder().ip_protocol("tcp").from_port(443).to_port(443).ip_ranges(range);
-        let all = IpPermission::builder().ip_protocol("-1").user_id_group_pairs(pair);
-        let group = SdkGroup::builder().group_id("sg-1").ip_permissions(tcp.build());
-        let group = group.ip_permissions_egress(all.build()).build();
-
-        assert!(allows(&group, &rule(&[])));
-        let out = [
-            ("direction", json!("egress")),
-            ("protocol", json!("-1")),
-            ("from_port", json!(null)),
-            ("to_port", json!(null)),
-            ("cidr", json!(null)),
-            ("peer_group", json!("sg-2")),
-            ("description", json!("")),
-        ];
-        assert!(allows(&group, &rule(&out)));
-        for other in [
-            ("group", json!("sg-2")),
-            ("direction", json!("egress")),
-            ("protocol", json!("udp")),
-            ("from_port", json!(80)),
-            ("to_port", json!(444)),
-            ("cidr", json!("10.0.0.0/15")),
-            ("description", json!("from everywhere")),
-            ("prefix_list", json!("pl-1")),
-        ] {
-            assert!(!allows(&group, &rule(std::slice::from_ref(&other))), "{other:?}");
-        }
     }
 
     #[test]

@@ -66,10 +66,10 @@ impl Reconcile for SubnetGroup {
 
     async fn read(cloud: &Aws, which: Which<'_>) -> Result<Vec<Observation<Self>>, CallError> {
         // An instance shows the group that it lies in.
-        let instances = match cloud.recorded_ids(Instance::KIND).is_empty() {
-            true => Vec::new(),
-            // Where they cannot be read, their own read tells.
-            false => all_instances(cloud).await.unwrap_or_default(),
+        let instances = match cloud.may_confirm(which) && !cloud.recorded_ids(Instance::KIND).is_empty() {
+            // Where they cannot be read, none is shown.
+            true => all_instances(cloud).await.unwrap_or_default(),
+            false => Vec::new(),
         };
         let (mut found, rest) = cloud
             .confirmed(which, |mut seen: Observation<Self>| {
