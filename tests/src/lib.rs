@@ -4,6 +4,7 @@
 //! shares no line with ours.
 
 mod cloud;
+mod door;
 mod environment;
 mod json;
 mod leftovers;
@@ -11,6 +12,7 @@ mod project;
 mod server;
 
 pub use cloud::{AwsError, Cloud, Inventory, KEPT, counts, without_kept};
+pub use door::Door;
 pub use environment::{has_program, python, root, skip};
 pub use json::{JsonExt, Plan, changed, set};
 pub use project::{FIVE_LINES, Project, Run, Running, STACK, UNTAGGED};

@@ -1,6 +1,6 @@
 //! A folder with a `platform.toml`, and the program run in it.
 
-use crate::{Cloud, JsonExt, Plan, environment};
+use crate::{Cloud, Door, JsonExt, Plan, environment};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Read},
@@ -93,6 +93,13 @@ impl Project {
         };
         project.configure(settings);
         project
+    }
+
+    /// Through a door of the cloud.
+    #[must_use]
+    pub fn through(mut self, door: &Door) -> Self {
+        self.endpoint.clone_from(&door.endpoint);
+        self
     }
 
     /// With one service in another cloud.

@@ -1,7 +1,7 @@
 //! What people read when something goes wrong, provoked case by case. `docs/troubleshooting.md` has the very messages: behind
 //! each `<!-- message: NAME -->`, written there by `BEDPLATE_WRITE_DOCS=1 cargo test --workspace --test errors`.
 
-use bedplate_tests::{Cloud, FIVE_LINES, JsonExt, Project, Run, root};
+use bedplate_tests::{Cloud, Door, FIVE_LINES, JsonExt, Project, Run, root};
 use serde_json::{Value, json};
 use std::{
     env,
@@ -597,4 +597,16 @@ fn a_configuration_that_is_wrong() {
     let project = Project::with(&cloud, "[cluster]\nversoin = \"1.35\"");
     let run = project.run(&["plan"]).exits(3);
     shown("configuration", &project, &cloud, &run, &["versoin", "did you mean `version`?"]);
+}
+
+#[test]
+fn an_encrypted_endpoint_is_believed_as_far_as_the_system_trusts_it() {
+    let cloud = Cloud::start();
+    let door = Door::before(&cloud);
+    let project = Project::with(&cloud, DEVELOPMENT).through(&door);
+    let authority = door.authority();
+    let trusted = [("SSL_CERT_FILE", authority.to_str().unwrap())];
+    project.run_with(&["bootstrap", "--yes"], &trusted).ok();
+    assert_eq!(project.run_with(&["plan", "--json"], &trusted).ok().plan().changes().len(), 0);
+    project.run(&["plan"]).exits(1).says(&["invalid peer certificate"]);
 }

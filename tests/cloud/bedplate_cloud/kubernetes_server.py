@@ -73,7 +73,8 @@ def certificate_authority() -> str:
 
 
 @cache
-def _context() -> ssl.SSLContext:
+def server_context() -> ssl.SSLContext:
+    """What every server here proves itself with, for 127.0.0.1 and localhost."""
     authority_key, authority = _authority()
     key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")])
@@ -110,7 +111,7 @@ class Server(ThreadingHTTPServer):
             # A client that stops in the middle must not hold up who waits for the end of it.
             request.settimeout(10)
             with snapshots.handshakes.one():
-                secured = _context().wrap_socket(request, server_side=True)
+                secured = server_context().wrap_socket(request, server_side=True)
             secured.settimeout(None)
         except (OSError, ssl.SSLError):
             return
