@@ -16,10 +16,14 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use aws_smithy_types::error::display::DisplayErrorContext;
 use std::sync::{
     Arc, LazyLock, OnceLock,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
+
+/// What rustls says of a certificate that nobody vouches for, or that is of another name or time.
+const UNTRUSTED: &str = "invalid peer certificate";
 
 /// The call that a request belongs to, kept with the request.
 #[derive(Clone, Debug)]
@@ -126,9 +130,15 @@ impl HttpConnector for Gate {
             // Somebody else may have taken the state over meanwhile.
             gate.fence.check(&operation).map_err(ConnectorError::user)?;
             gate.ledger.sent(&service, &operation, sent.fetch_add(1, Relaxed) > 0, held);
-            gate.connector.call(request).await
+            gate.connector.call(request).await.map_err(final_if_untrusted)
         })
     }
+}
+
+/// Whoever cannot prove to be AWS cannot do so a second later either: the SDK need not try again.
+fn final_if_untrusted(error: ConnectorError) -> ConnectorError {
+    let untrusted = error.is_io() && DisplayErrorContext(&error).to_string().contains(UNTRUSTED);
+    if untrusted { ConnectorError::other(error.into(), None) } else { error }
 }
 
 #[cfg(test)]
@@ -234,6 +244,12 @@ mod tests {
         let told: Vec<_> = heard.iter().map(|call| (call.status, call.request_id.as_deref(), call.attempts)).collect();
         assert_eq!(told, [(Some(200), Some("request-2"), 2), (Some(400), Some("request-3"), 1), (None, None, 3)]);
         assert!(heard.iter().all(|call| call.operation == "ec2:CreateVpcEndpoint"), "{heard:?}");
+    }
+
+    #[test]
+    fn only_a_certificate_ends_the_attempts() {
+        let after = |text: &str| final_if_untrusted(ConnectorError::io(text.into())).is_io();
+        assert!(after("connection reset by peer") && !after("invalid peer certificate: UnknownIssuer"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -233,6 +233,14 @@ pub(crate) fn call_advice(error: &CallError) -> Advice {
                  with --endpoint-url, {AGAIN}"
             ),
         ),
+        Class::Unreachable if says("invalid peer certificate") => Advice::new(
+            "what answers shows a certificate that this machine does not trust: a proxy that looks into encrypted traffic, or somebody \
+             in between",
+            format!(
+                "add the proxy's certificate authority to those that the system trusts, or name a file of all that are trusted in \
+                 SSL_CERT_FILE (AWS_CA_BUNDLE is not read), {AGAIN}"
+            ),
+        ),
         Class::Unreachable if says("connection refused") || says("tcp connect") => Advice::new(
             "nothing answers at the endpoint",
             format!("check --endpoint-url (AWS_ENDPOINT_URL), the proxy, or start the local cloud; {AGAIN}"),
