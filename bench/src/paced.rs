@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
-use bedplate_aws::{Aws, KINDS, Recorded, Throttle};
+use bedplate_aws::{Aws, Belief, KINDS, Recorded, Throttle};
 use bedplate_engine::{Engine, Journal, Kinds, Silent, survey};
 use bedplate_model::Json;
 use bedplate_plan::{Options, make};
@@ -27,7 +27,8 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str) -> Resu
     let began = Instant::now();
     let kinds = Kinds::new(KINDS);
     let state = State::new(before.stack, &before.account, &before.region);
-    let observations = survey(&kinds, &aws.surveying(Recorded::new(&state, true)), &graph, &state, None).await?;
+    let observations =
+        survey(&kinds, &aws.surveying(Recorded::new(&state, Belief::Records)), &graph, &state, None).await?;
     let plan = make(&graph, &state, &observations, &kinds, &Options::default())?;
     let store = MemoryStore::default();
     let journal = Journal::new(state, &store);

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_xml::decode::Document;
-use bedplate_aws::{Aws, KINDS, Recorded, facts};
+use bedplate_aws::{Aws, Belief, KINDS, Recorded, facts};
 use bedplate_engine::{Kinds, survey};
 use bedplate_model::{Address, Json};
 use bedplate_platform::{build, choices, config::Config};
@@ -114,7 +114,7 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: u
     for _ in 0..runs {
         requests.lock().unwrap_or_else(PoisonError::into_inner).clear();
         facts::caller(&aws).await?;
-        let recorded = Recorded::new(&state, true);
+        let recorded = Recorded::new(&state, Belief::Records);
         let began = Instant::now();
         survey(&kinds, &aws.surveying(recorded), &graph, &state, None).await?;
         surveys.push(began.elapsed().as_secs_f64());
@@ -129,7 +129,7 @@ pub(crate) async fn measure(config: &Path, state: &Path, endpoint: &str, runs: u
         |request: &&HttpRequest| request.uri().rsplit_once("/clusters/").is_none_or(|(_, name)| name.contains('/'));
     let mut replays = Vec::new();
     for _ in 0..runs {
-        let cluster = Aws::new(&sdk).surveying(Recorded::new(&state, true));
+        let cluster = Aws::new(&sdk).surveying(Recorded::new(&state, Belief::Records));
         let began = Instant::now();
         for request in requests.iter().filter(others) {
             let request = signed(request)?;

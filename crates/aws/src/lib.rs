@@ -47,7 +47,7 @@ pub use fence::Fence;
 pub use http::connections;
 pub use kinds::KINDS;
 pub use ledger::{Called, Entry as LedgerEntry, Ledger, Listener};
-pub use shared::Recorded;
+pub use shared::{Belief, Recorded};
 pub use state_object::StateObject;
 pub use throttle::{Limit, Rate, Throttle, limits};
 pub use values::{

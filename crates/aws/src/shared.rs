@@ -39,10 +39,23 @@ const INDEXED: [&str; 15] = [
 /// The most that the index puts on a page.
 const PAGE: i32 = 100;
 
+/// How far a survey goes by what was recorded and by the index of all tags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Belief {
+    /// Not at all: every resource is described, and its service tells its tags.
+    Nothing,
+    /// The index tells tags, where it has those that were last sent.
+    Tags,
+    /// Besides, what another answer of the survey shows to be as recorded is not described. For surveys of everything, in which
+    /// that answer is needed anyway.
+    Records,
+}
+
 /// What the last run left behind, as the state has it.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     stack: StackId,
+    belief: Belief,
     /// The tags of every resource, as they were last sent.
     tags: BTreeSet<Tags>,
     /// What is known of each resource, by its type and id.
@@ -61,8 +74,8 @@ struct Known {
 }
 
 impl Recorded {
-    /// All that the state has. Without tags, those of the index are not believed, and every service is asked for its own.
-    pub fn new(state: &State, tags: bool) -> Self {
+    /// All that the state has.
+    pub fn new(state: &State, belief: Belief) -> Self {
         let all = state.resources.values();
         let known = all.clone().filter_map(|resource| {
             let known = Known {
@@ -72,8 +85,8 @@ impl Recorded {
             };
             Some(((resource.kind.clone(), resource.id.clone()?), known))
         });
-        let tags = all.clone().filter(|_| tags).map(|resource| resource.tags.clone());
-        Self { stack: state.stack.clone(), tags: tags.collect(), resources: known.collect() }
+        let tags = all.clone().map(|resource| resource.tags.clone());
+        Self { stack: state.stack.clone(), belief, tags: tags.collect(), resources: known.collect() }
     }
 
     /// Whether tags are exactly those that were last sent to something: they name its address and generation. `kept` are
@@ -180,7 +193,7 @@ impl Aws {
 
     /// The same for what keeps settings as tags; those must be as given.
     pub(crate) async fn indexed_tags_with(&self, arn: &str, kept: &Tags) -> Option<Tags> {
-        let shared = self.shared.as_ref().filter(|shared| !shared.recorded.tags.is_empty())?;
+        let shared = self.shared.as_ref().filter(|shared| shared.recorded.belief != Belief::Nothing)?;
         let service = arn.split(':').nth(2)?;
         // What has no region is in the index of one; buckets are in that of their own.
         let anywhere = arn.split(':').nth(3)?.is_empty() && service != "s3";
@@ -195,7 +208,7 @@ impl Aws {
 
     /// The same for what is known by its id, which no two resources of a region share.
     async fn indexed_tags_of(&self, id: &Id) -> Option<Tags> {
-        let shared = self.shared.as_ref().filter(|shared| !shared.recorded.tags.is_empty())?;
+        let shared = self.shared.as_ref().filter(|shared| shared.recorded.belief != Belief::Nothing)?;
         let index = shared.index.get_or_init(|| index(&self.tagging, shared)).await;
         let is_of = |arn: &str| arn.rsplit_once('/').is_some_and(|(_, name)| name == id.as_str());
         let (_, tags) = index.iter().find(|(arn, _)| is_of(arn))?;
@@ -220,7 +233,7 @@ impl Aws {
 
     /// Whether anything of what is asked for may be confirmed, so that it is worth to look at another answer.
     pub(crate) fn may_confirm(&self, which: Which<'_>) -> bool {
-        let believed = self.shared.as_ref().is_some_and(|shared| !shared.recorded.tags.is_empty());
+        let believed = self.shared.as_ref().is_some_and(|shared| shared.recorded.belief == Belief::Records);
         believed && matches!(which, Which::Ids(_))
     }
 
@@ -234,7 +247,9 @@ impl Aws {
     where
         F: Future<Output = Result<Option<Observation<K>>, CallError>> + Send,
     {
-        let Which::Ids(ids) = which else { return Ok((Vec::new(), Rest::All(which))) };
+        let (Which::Ids(ids), true) = (which, self.may_confirm(which)) else {
+            return Ok((Vec::new(), Rest::All(which)));
+        };
         let confirm = &confirm;
         let looked = at_once(ids.iter().map(|id| async move {
             match self.as_recorded(id).await {
@@ -374,7 +389,12 @@ mod tests {
     }
 
     /// What a survey sees of a recorded internet gateway, and what it asks for.
-    async fn survey(owner: &'static str, route: &'static str, status: Status) -> (Option<Json>, Vec<&'static str>) {
+    async fn survey(
+        belief: Belief,
+        owner: &'static str,
+        route: &'static str,
+        status: Status,
+    ) -> (Option<Json>, Vec<&'static str>) {
         let cloud = Indexed { owner, route, asked: Arc::default() };
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -402,7 +422,7 @@ mod tests {
             };
             state.resources.insert(Address::new(address).unwrap(), recorded);
         }
-        let aws = Aws::with_throttle(&config, &Throttle::unlimited()).surveying(Recorded::new(&state, true));
+        let aws = Aws::with_throttle(&config, &Throttle::unlimited()).surveying(Recorded::new(&state, belief));
         let seen = InternetGateway::read(&aws, Which::Ids(&[Id::new(GATEWAY)])).await.unwrap();
         let mut asked = cloud.asked.lock().unwrap().clone();
         asked.sort_unstable();
@@ -411,16 +431,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_record_is_taken_only_where_another_answer_confirms_it() {
+        use Belief::{Nothing, Records, Tags};
         let as_recorded = Some(serde_json::json!({"vpc": "vpc-1"}));
-        assert_eq!(survey("team", "active", Status::Ready).await, (as_recorded, vec!["index", "tables"]));
-        // It is gone, and the index does not know it yet; somebody else's tags; it was not finished.
-        for (owner, route, status) in [
-            ("team", "blackhole", Status::Ready),
-            ("somebody", "active", Status::Ready),
-            ("team", "active", Status::Updating),
+        assert_eq!(survey(Records, "team", "active", Status::Ready).await, (as_recorded, vec!["index", "tables"]));
+        // It is gone, and the index does not know it yet; somebody else's tags; it was not finished; it is not asked in passing.
+        for (belief, owner, route, status) in [
+            (Records, "team", "blackhole", Status::Ready),
+            (Records, "somebody", "active", Status::Ready),
+            (Records, "team", "active", Status::Updating),
+            (Tags, "team", "active", Status::Ready),
+            (Nothing, "team", "active", Status::Ready),
         ] {
-            let (seen, asked) = survey(owner, route, status).await;
-            assert!(seen.is_none() && asked.contains(&"gateways"), "{owner} {route} {status:?}: {seen:?} {asked:?}");
+            let (seen, asked) = survey(belief, owner, route, status).await;
+            assert!(
+                seen.is_none() && asked.contains(&"gateways"),
+                "{belief:?} {owner} {route} {status:?}: {seen:?} {asked:?}"
+            );
+            assert!(belief == Records || asked == ["gateways"], "{belief:?}: {asked:?}");
         }
     }
 
@@ -433,6 +460,7 @@ mod tests {
         };
         let recorded = Recorded {
             stack: StackId::new("s"),
+            belief: Belief::Tags,
             tags: [tags("team", "monitoring/topic")].into(),
             resources: BTreeMap::new(),
         };

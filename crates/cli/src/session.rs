@@ -9,7 +9,7 @@ use crate::{
 use anyhow::{Context, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use bedplate_aws::{
-    Aws, KINDS, Ledger, Recorded, StateObject, connections,
+    Aws, Belief, KINDS, Ledger, Recorded, StateObject, connections,
     facts::{self, Support},
 };
 use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, settled, survey};
@@ -352,7 +352,8 @@ impl Session {
     /// Looks at everything and compares.
     pub(crate) async fn plan(&self, graph: &Graph, options: &Options) -> Result<Plan> {
         self.search.complete(&self.kinds, graph, &self.state)?;
-        let observations = self.survey(graph, options.targets.as_ref(), Recorded::new(&self.state, true)).await?;
+        let belief = if options.targets.is_some() { Belief::Tags } else { Belief::Records };
+        let observations = self.survey(graph, options.targets.as_ref(), Recorded::new(&self.state, belief)).await?;
         let mut plan = make(graph, &self.state, &observations, &self.kinds, options)?;
         foresee(&self.kinds, &self.aws, &self.state, &mut plan).await?;
         Ok(plan)
@@ -366,7 +367,7 @@ impl Session {
 
     /// What AWS shows of everything declared or recorded, with every tag asked of its own service.
     pub(crate) async fn observe(&self) -> Result<Observations> {
-        self.survey(&self.graph, None, Recorded::new(&self.state, false)).await
+        self.survey(&self.graph, None, Recorded::new(&self.state, Belief::Nothing)).await
     }
 
     /// Looks at everything declared or recorded, or at the targets.
@@ -391,7 +392,7 @@ pub(crate) async fn search_account(local: &Local, account: &Account) -> Search {
     let (kinds, stack) = (Kinds::new(KINDS), StackId::new(local.config.stack()));
     settled(async || {
         // Types share answers. No tag is believed but its own service's.
-        let aws = account.aws.surveying(Recorded::new(&local.state(), false));
+        let aws = account.aws.surveying(Recorded::new(&local.state(), Belief::Nothing));
         search(&kinds, &aws, &stack).await
     })
     .await
