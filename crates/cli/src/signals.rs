@@ -6,46 +6,47 @@ use tokio_util::sync::CancellationToken;
 
 type First = Box<dyn FnOnce() + Send>;
 
-/// What the first signal does while resources are changed. There is one for the process, as signals are.
-static WALK: Mutex<Option<First>> = Mutex::new(None);
+/// What the first signal does while somebody has asked for it. There is one for the process, as signals are.
+static FIRST: Mutex<Option<First>> = Mutex::new(None);
 
-fn walk() -> MutexGuard<'static, Option<First>> {
-    WALK.lock().unwrap_or_else(PoisonError::into_inner)
+fn first() -> MutexGuard<'static, Option<First>> {
+    FIRST.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// While it lives, resources are changed, and the first signal is for who changes them.
-pub(crate) struct Walk;
+/// While it lives, the first signal is for who began it: who changes resources, or waits for a key.
+pub(crate) struct FirstSignal;
 
-impl Walk {
-    pub(crate) fn begin(first: impl FnOnce() + Send + 'static) -> Self {
-        *walk() = Some(Box::new(first));
+impl FirstSignal {
+    pub(crate) fn is_for(act: impl FnOnce() + Send + 'static) -> Self {
+        *first() = Some(Box::new(act));
         Self
     }
 }
 
-impl Drop for Walk {
+impl Drop for FirstSignal {
     fn drop(&mut self) {
-        *walk() = None;
+        *first() = None;
     }
 }
 
-/// Tells who changes resources of the first signal; where nobody does, `command` is given up. Ends the process at the second.
+/// Tells of the first signal whom it is for; where it is for nobody, `command` is given up. Ends the process at the second.
 pub(crate) async fn watch(mut signals: Signals, command: CancellationToken) {
     signals.next().await;
-    let first = walk().take();
-    match first {
-        Some(first) => first(),
+    let act = first().take();
+    match act {
+        Some(act) => act(),
         None => command.cancel(),
     }
     signals.next().await;
     leave();
 }
 
+/// Ends the process at once.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the second signal leaves at once; the state on disk is complete at any instant"
+    reason = "nothing is under way, or the second signal leaves at once; the state on disk is complete at any instant"
 )]
-fn leave() -> ! {
+pub(crate) fn leave() -> ! {
     std::process::exit(130)
 }
 

@@ -107,7 +107,7 @@ pub(crate) async fn carry_out(
     let cancel = CancellationToken::new();
     let walk = {
         let (cancel, progress) = (cancel.clone(), Arc::clone(&progress));
-        signals::Walk::begin(move || {
+        signals::FirstSignal::is_for(move || {
             progress
                 .say("\nInterrupted: nothing new is started, what is under way is recorded. Again to leave at once.");
             cancel.cancel();

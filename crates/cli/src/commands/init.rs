@@ -5,6 +5,7 @@ use crate::{
     args::{Globals, InitArgs},
     exit::{Exit, Refused},
     render::Printer,
+    signals::{self, FirstSignal},
 };
 use anyhow::{Context, Error, Result};
 use bedplate_model::Json;
@@ -58,10 +59,18 @@ pub(crate) async fn run(globals: &Globals, args: &InitArgs, printer: &Printer) -
             proposal: Some("5000".to_owned()),
         },
     ];
+    let to = *printer;
+    let nothing_written = move || to.note("\nNothing was written.");
+    // Before and after a question waits for a key, the terminal makes a signal of Ctrl-C, which it does not hear.
+    let asking = FirstSignal::is_for(move || {
+        nothing_written();
+        signals::leave()
+    });
     let Some(answers) = answers(&questions, printer)? else {
-        printer.note("\nNothing was written.");
+        nothing_written();
         return Ok(Exit::Interrupted);
     };
+    drop(asking);
     let mut text = format!("#:schema ./{SCHEMA}\n\n");
     for (key, answer) in &answers {
         _ = writeln!(text, "{}", described(key, answer)?);
