@@ -219,7 +219,7 @@ impl Aws {
     ///
     /// The index shows what is gone, and does not tell settings. So whoever takes this instead of asking has to see in another
     /// answer that the resource exists, and whatever of it can change.
-    pub(crate) async fn as_recorded<K: Reconcile>(&self, id: &Id) -> Option<Observation<K>> {
+    async fn as_recorded<K: Reconcile>(&self, id: &Id) -> Option<Observation<K>> {
         let known = self.known(K::KIND, id).filter(|known| known.ready)?;
         let spec = Record::from_json(known.settings.clone()).ok()?;
         let outputs = known.outputs.as_ref()?;

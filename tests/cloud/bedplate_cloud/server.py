@@ -101,6 +101,8 @@ class Server(BaseWSGIServer):
     """
 
     request_queue_size = 128
+    # The thread that answers; none while one hands over to the next.
+    leader: int | None = None
 
     def serve_forever(self, poll_interval: float = 0) -> None:
         """Answer until the process ends."""
