@@ -164,6 +164,12 @@ impl Libtest {
     }
 }
 
+/// The name in `test NAME ... FAILED`, and in `FAILED NAME` of the local cloud's tests.
+fn failing(line: &str) -> Option<&str> {
+    let rust = || line.strip_prefix("test ")?.split_once(" ... ").filter(|(_, result)| result.contains("FAILED"));
+    rust().map(|(name, _)| name).or_else(|| line.strip_prefix("FAILED "))
+}
+
 /// `running 3 tests`
 fn is_start(line: &str) -> bool {
     let count = line.strip_prefix("running ").and_then(|rest| rest.split_once(" test"));
@@ -177,33 +183,34 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     };
     let parts: Vec<Part> = Part::ALL.into_iter().filter(chosen).collect();
 
-    let mut report: Vec<(&str, Totals, u64)> = Vec::new();
-    let mut time = |title, part: &mut dyn FnMut() -> Result<Totals>| {
+    let mut report: Vec<(&str, Totals, u64, Vec<String>)> = Vec::new();
+    let mut time = |title, part: &mut dyn FnMut(&mut Vec<String>) -> Result<Totals>| {
         say(format!("\n=== {title} ==="));
         let start = Instant::now();
+        let mut names = Vec::new();
         // Nothing that goes wrong in one part keeps the others from running.
-        let totals = part().unwrap_or_else(|error| {
+        let totals = part(&mut names).unwrap_or_else(|error| {
             say(format!("error: {error:#}"));
             Totals::FAILED
         });
-        report.push((title, totals, start.elapsed().as_secs()));
+        report.push((title, totals, start.elapsed().as_secs(), names));
     };
 
     let mut python = None;
     if parts.iter().any(|part| !part.is_lint()) {
-        time("set-up", &mut || {
+        time("set-up", &mut |_| {
             python = Some(python::set_up(workspace)?);
             Ok(Totals::default())
         });
     }
     for part in parts {
-        time(part.title(), &mut || match part {
+        time(part.title(), &mut |names| match part {
             Part::Fmt => lint(workspace, "fmt", &["--all", "--check"]),
             Part::Clippy => {
                 lint(workspace, "clippy", &["--workspace", "--all-targets", "--keep-going", "--", "-D", "warnings"])
             }
-            Part::Rust => rust(workspace, python.as_deref(), &args.args),
-            Part::Cloud => cloud(workspace, python.as_deref()),
+            Part::Rust => rust(workspace, python.as_deref(), &args.args, names),
+            Part::Cloud => cloud(workspace, python.as_deref(), names),
             Part::Demo => demo(workspace),
             Part::Prove => proof(workspace, python.as_deref()),
             Part::Deny => deny(workspace),
@@ -212,8 +219,9 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
 
     let mut totals = Totals::default();
     say("");
-    for (title, part, seconds) in report {
+    for (title, part, seconds, names) in report {
         say(format!("{title:24} {seconds:>5} s   {part}"));
+        names.iter().for_each(|name| say(format!("    failed: {name}")));
         totals += part;
     }
     if !totals.ran() {
@@ -257,7 +265,7 @@ fn is_installed(workspace: &Workspace, name: &str) -> Result<bool> {
     Ok(process::status(command.args([name, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()))?.success())
 }
 
-fn rust(workspace: &Workspace, python: Option<&Path>, args: &[OsString]) -> Result<Totals> {
+fn rust(workspace: &Workspace, python: Option<&Path>, args: &[OsString], names: &mut Vec<String>) -> Result<Totals> {
     // The end-to-end tests run the program, which is not among what `cargo test` builds. All targets at once, because
     // another choice may mean other features of the dependencies, and then these would be built twice.
     process::run(process::cargo(workspace).args(["build", "--workspace", "--bins", "--tests"]), "building")?;
@@ -273,6 +281,7 @@ fn rust(workspace: &Workspace, python: Option<&Path>, args: &[OsString]) -> Resu
     let mut results = Libtest::default();
     let status = process::stream(&mut command, |line| {
         results.line(line);
+        names.extend(failing(line).map(str::to_owned));
         true
     })?;
     let mut totals = results.finish(status);
@@ -309,7 +318,7 @@ impl Drop for Skips {
     }
 }
 
-fn cloud(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
+fn cloud(workspace: &Workspace, python: Option<&Path>, names: &mut Vec<String>) -> Result<Totals> {
     let module = workspace.root.join("tests/cloud/bedplate_cloud/selftest");
     if !module.is_dir() && !module.with_extension("py").is_file() {
         return Ok(skipped("the local cloud has no tests of its own"));
@@ -317,6 +326,7 @@ fn cloud(workspace: &Workspace, python: Option<&Path>) -> Result<Totals> {
     let Some(python) = python else { return Ok(skipped("the set-up failed")) };
     let mut totals = None;
     let status = process::stream(&mut cloud::module(workspace, python, "bedplate_cloud.selftest"), |line| {
+        names.extend(failing(line).map(str::to_owned));
         // Not shown: a line like this is the last word of the whole run.
         let found = Totals::parse(line);
         totals = found.or(totals);
@@ -390,6 +400,19 @@ mod tests {
         let output = "running 1 test\nrunning a test\nrunning 2 testers\n  test result: ok. 9 passed\nsaw test result: ok. 9 passed\n\
                       test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s";
         assert_eq!(count(output, 0), Totals { passed: 1, failed: 0, skipped: 0 });
+    }
+
+    #[test]
+    fn what_fails_is_named_at_the_end() {
+        for (line, name) in [
+            ("test report::it_shows_all ... FAILED", Some("report::it_shows_all")),
+            ("test it_shows_all ... \u{1b}[31mFAILED\u{1b}[0m", Some("it_shows_all")),
+            ("FAILED process-end", Some("process-end")),
+            ("test it_shows_all ... ok", None),
+            ("test result: FAILED. 0 passed; 1 failed; 0 ignored", None),
+        ] {
+            assert_eq!(failing(line), name, "{line}");
+        }
     }
 
     #[test]
