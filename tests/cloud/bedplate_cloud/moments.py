@@ -47,9 +47,11 @@ class Recording:
         """Take one, unless the cloud and the disk are as they were at an earlier one."""
         name = f"{operation}#{nth}:{when}"
         if when == "answered":
-            # The cloud is as when it was committed; if the disk is not any more, the client was faster, and that is `written`.
-            self.same[when] += self.chosen(name)
             return False
+        if when == "committed":
+            # When it is answered, the cloud is the same; if the disk is not any more, the client was faster, and that is
+            # `written`. It is counted here, because nobody waits for the thread that has sent an answer.
+            self.same["answered"] += self.chosen(f"{operation}#{nth}:answered")
         world = f"{self.changes} {snapshots.digest(self.disk)}"
         known = world in self.worlds
         self.worlds.add(world)

@@ -5,10 +5,10 @@ import gc
 import os
 import re
 import selectors
-import signal
 import socket
 import sys
 import threading
+import time
 from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -111,8 +111,9 @@ class Server(BaseWSGIServer):
         self.socket.setblocking(False)
         self.ready.register(self.socket, selectors.EVENT_READ)
         self._answer()
+        # Signals come to this thread. Not `signal.pause`: one that comes just before it would be waited for, for ever.
         while True:
-            signal.pause()
+            time.sleep(1)
 
     def leave(self) -> None:
         """Let another thread go on. This one ends with the answer it is at."""

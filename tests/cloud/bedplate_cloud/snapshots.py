@@ -39,11 +39,13 @@ class Handshakes:
     def __init__(self) -> None:
         self.changed = threading.Condition()
         self.under_way = 0
+        self.unwanted = 0
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """One handshake. It does not begin while there shall be none."""
         with self.changed:
+            self.changed.wait_for(lambda: self.unwanted == 0)
             self.under_way += 1
         try:
             yield
@@ -54,10 +56,15 @@ class Handshakes:
 
     @contextmanager
     def none(self) -> Iterator[None]:
-        """Waits until there is none, and lets none begin."""
+        """Waits until there is none, and lets none begin: neither now, or it might wait for ever, nor then."""
         with self.changed:
-            self.changed.wait_for(lambda: self.under_way == 0)
-            yield
+            self.unwanted += 1
+            try:
+                self.changed.wait_for(lambda: self.under_way == 0)
+                yield
+            finally:
+                self.unwanted -= 1
+                self.changed.notify_all()
 
 
 handshakes = Handshakes()

@@ -32,7 +32,7 @@ class Restorable(Cloud):
     """A cloud whose snapshots live as long as its standard input is open."""
 
     def __init__(self, folder: Path) -> None:
-        command = [sys.executable, "-m", "bedplate_cloud", "--port", "0"]
+        command = [sys.executable, "-m", "bedplate_cloud", "--port", "0", "--still"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.process = subprocess.Popen(command, cwd=FOLDER, env=ENVIRONMENT, **pipes)
         assert self.process.stdout is not None
