@@ -41,6 +41,7 @@ fn facts(config: &Config) -> Result<Facts> {
         principal_arn: Some("arn:aws:iam::797923187401:role/Admin".to_owned()),
         zones: ["use1-az1", "use1-az2", "use1-az4", "use1-az5", "use1-az6"].map(str::to_owned).into(),
         addon_versions: choices::addon_names(config).into_iter().map(|name| (name, "v1".to_owned())).collect(),
+        member: false,
     };
     Ok(choices::decide(config, &found, &mut BTreeMap::new())?)
 }

@@ -605,12 +605,22 @@ fn an_encrypted_endpoint_is_believed_as_far_as_the_system_trusts_it() {
     let door = Door::before(&cloud);
     let project = Project::with(&cloud, DEVELOPMENT).through(&door);
     let authority = door.authority();
-    let trusted = [("SSL_CERT_FILE", authority.to_str().unwrap())];
-    project.run_with(&["bootstrap", "--yes"], &trusted).ok();
-    assert_eq!(project.run_with(&["plan", "--json"], &trusted).ok().plan().changes().len(), 0);
+    let by_system = ("SSL_CERT_FILE", authority.to_str().unwrap());
+    project.run_with(&["bootstrap", "--yes"], &[by_system]).ok();
+    // What AWS's other tools know in place of what the system trusts, and not beside it.
+    let by_name = ("AWS_CA_BUNDLE", by_system.1);
+    assert_eq!(project.run_with(&["plan", "--json"], &[by_name]).ok().plan().changes().len(), 0);
+    let another = Door::before(&cloud);
+    let run =
+        project.run_with(&["plan"], &[by_system, ("AWS_CA_BUNDLE", another.authority().to_str().unwrap())]).exits(1);
+    assert!(run.stderr.contains("invalid peer certificate"), "{run}");
+    for nothing in ["no-such-file.pem", "platform.toml"] {
+        let run = project.run_with(&["plan"], &[("AWS_CA_BUNDLE", nothing)]).exits(3);
+        assert!(run.stderr.contains(nothing) && run.stderr.contains("unset AWS_CA_BUNDLE"), "{run}");
+    }
 
     // Not tried again: it would be said six times, over a quarter of a minute.
     let mut run = project.run(&["plan"]).exits(1);
     run.stderr = run.stderr.replace(&door.endpoint, "https://127.0.0.1:55555");
-    shown("untrusted", &project, &cloud, &run, &["invalid peer certificate", "SSL_CERT_FILE"]);
+    shown("untrusted", &project, &cloud, &run, &["invalid peer certificate", "AWS_CA_BUNDLE"]);
 }

@@ -185,6 +185,8 @@ pub(crate) fn classify(code: &str, message: &str) -> Class {
         "KMSKeyNotAccessible" | "FailedResourceAccessException" => Class::NotYet,
         "InvalidParameterValue" if says("does not include the required permissions") => Class::NotYet,
         "ValidationException" if says("unable to assume iam role") => Class::NotYet,
+        // A scalable target that is there takes no tags with its settings: an attempt before got through.
+        "ValidationException" if says("tried to tag already exists") => Class::AlreadyExists,
         "InvalidReplicationGroupState" | "InvalidCacheClusterState" | "InvalidCacheParameterGroupState"
         | "CacheSubnetGroupInUse" | "SubnetInUse" | "ContinuousBackupsUnavailableException" => Class::Busy,
         // ElastiCache and EKS were asked for what is there.

@@ -59,10 +59,12 @@ pub const ACTIONS: &[&str] = &[
     "sts:GetCallerIdentity",
 ];
 
-/// The IAM actions of what is only asked beforehand. A caller without them is told less, and nothing else changes.
+/// The IAM actions of what is only asked beforehand. A caller without them is told less, and nothing else changes, except that who
+/// may not ask for the organization is taken for no member of one.
 pub const CHECKS: &[&str] = &[
     "elasticache:DescribeCacheEngineVersions",
     "iam:SimulatePrincipalPolicy",
+    "organizations:DescribeOrganization",
     "rds:DescribeDBEngineVersions",
     "servicequotas:GetAWSDefaultServiceQuota",
     "servicequotas:GetServiceQuota",

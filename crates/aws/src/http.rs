@@ -17,10 +17,21 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::error::display::DisplayErrorContext;
-use std::sync::{
-    Arc, LazyLock, OnceLock,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
 };
+use std::{
+    path::Path,
+    sync::{
+        Arc, LazyLock, OnceLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// Names a file of certificates that are trusted in place of what the system trusts. The AWS CLI and AWS's other SDKs know it
+/// (AWS SDKs and Tools Reference Guide, "General configuration settings", `ca_bundle`); the SDK for Rust does not.
+const BUNDLE: &str = "AWS_CA_BUNDLE";
 
 /// What rustls says of a certificate that nobody vouches for, or that is of another name or time.
 const UNTRUSTED: &str = "invalid peer certificate";
@@ -39,7 +50,7 @@ pub(crate) struct Call {
 /// One connection pool for all clients, whose requests wait for their turn and are counted: that of the configuration, if it has
 /// one.
 pub(crate) fn client(config: &SdkConfig, throttle: &Throttle, fence: &Fence, ledger: &Ledger) -> SharedHttpClient {
-    let inner = config.http_client().unwrap_or_else(http_client);
+    let inner = config.http_client().unwrap_or_else(|| http_client(None));
     let (throttle, fence, ledger) = (throttle.clone(), fence.clone(), ledger.clone());
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
         let connector = inner.http_connector(settings, components);
@@ -48,24 +59,56 @@ pub(crate) fn client(config: &SdkConfig, throttle: &Throttle, fence: &Fence, led
     })
 }
 
+/// The certificates that the environment names cannot be used.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{BUNDLE}: {0}")]
+pub struct BadBundle(String);
+
 /// The connections of the whole process, which end with it: to close fifty one by one would take longer.
-pub fn connections() -> SharedHttpClient {
-    static CONNECTIONS: LazyLock<SharedHttpClient> = LazyLock::new(http_client);
+///
+/// # Errors
+/// What `AWS_CA_BUNDLE` names is no file of certificates.
+pub fn connections() -> Result<SharedHttpClient, BadBundle> {
+    static CONNECTIONS: LazyLock<Result<SharedHttpClient, BadBundle>> = LazyLock::new(|| {
+        let Some(path) = std::env::var_os(BUNDLE).filter(|path| !path.is_empty()) else { return Ok(http_client(None)) };
+        let certificates = certificates(Path::new(&path)).map_err(BadBundle)?;
+        Ok(http_client(Some(trusting(TrustStore::empty().with_pem_certificate(certificates)))))
+    });
     CONNECTIONS.clone()
 }
 
-/// A client as the SDK makes one where it is given none, except that what the system trusts is loaded with the first encrypted
-/// request and not before: it takes ten milliseconds, and an endpoint of `http:` needs none of it.
-fn http_client() -> SharedHttpClient {
-    let encrypted = pool(None, ProxyConfig::from_env);
+/// What a file holds, all of it usable: the SDK would panic at what is not.
+fn certificates(path: &Path) -> Result<Vec<u8>, String> {
+    let text = fs_err::read(path).map_err(|error| error.to_string())?;
+    let file = path.display();
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|error| format!("{file} is not in PEM form: {error}"))?;
+    if found.is_empty() {
+        return Err(format!("{file} holds no certificate in PEM form"));
+    }
+    let mut roots = RootCertStore::empty();
+    for (certificate, number) in found.into_iter().zip(1..) {
+        roots.add(certificate).map_err(|error| format!("certificate {number} in {file} cannot be used: {error}"))?;
+    }
+    Ok(text)
+}
+
+fn trusting(store: TrustStore) -> TlsContext {
+    TlsContext::builder().with_trust_store(store).build().expect("a trust store is all that it takes")
+}
+
+/// A client as the SDK makes one where it is given none, except that what is trusted may be given, and that what the system trusts
+/// is loaded with the first encrypted request and not before: it takes ten milliseconds, and an endpoint of `http:` needs none of
+/// it.
+fn http_client(trust: Option<TlsContext>) -> SharedHttpClient {
+    let encrypted = pool(trust, ProxyConfig::from_env);
     // How a proxy is reached is another matter than how the endpoint is.
     let proxied =
         ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"].into_iter().any(|name| std::env::var_os(name).is_some());
     if proxied {
         return encrypted;
     }
-    let trusting_none = TlsContext::builder().with_trust_store(TrustStore::empty()).build().ok();
-    let plain = pool(trusting_none, ProxyConfig::disabled);
+    let plain = pool(Some(trusting(TrustStore::empty())), ProxyConfig::disabled);
     http_client_fn(move |settings: &HttpConnectorSettings, components| {
         SharedHttpConnector::new(ByScheme {
             plain: plain.http_connector(settings, components),
@@ -244,6 +287,27 @@ mod tests {
         let told: Vec<_> = heard.iter().map(|call| (call.status, call.request_id.as_deref(), call.attempts)).collect();
         assert_eq!(told, [(Some(200), Some("request-2"), 2), (Some(400), Some("request-3"), 1), (None, None, 3)]);
         assert!(heard.iter().all(|call| call.operation == "ec2:CreateVpcEndpoint"), "{heard:?}");
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_used_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle.pem");
+        let block = |inner: &str| format!("-----BEGIN CERTIFICATE-----\n{inner}\n-----END CERTIFICATE-----\n");
+        let refusals = [
+            (String::new(), "holds no certificate"),
+            ("no certificate at all".to_owned(), "holds no certificate"),
+            (block("!"), "is not in PEM form"),
+            (block("AAAA"), "certificate 1 in "),
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n".to_owned(), "is not in PEM form"),
+        ];
+        for (text, why) in refusals {
+            fs_err::write(&path, &text).unwrap();
+            let refused = certificates(&path).unwrap_err();
+            assert!(refused.contains(why) && refused.contains("bundle.pem"), "{text:?}: {refused}");
+        }
+        let missing = certificates(&folder.path().join("none.pem")).unwrap_err();
+        assert!(missing.contains("none.pem") && missing.contains("No such file"), "{missing}");
     }
 
     #[test]

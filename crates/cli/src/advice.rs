@@ -237,8 +237,8 @@ pub(crate) fn call_advice(error: &CallError) -> Advice {
             "what answers shows a certificate that this machine does not trust: a proxy that looks into encrypted traffic, or somebody \
              in between",
             format!(
-                "add the proxy's certificate authority to those that the system trusts, or name a file of all that are trusted in \
-                 SSL_CERT_FILE (AWS_CA_BUNDLE is not read), {AGAIN}"
+                "name a file with the proxy's certificate authority in AWS_CA_BUNDLE, which is trusted instead of what the system trusts, \
+                 or add it to that, {AGAIN}"
             ),
         ),
         Class::Unreachable if says("connection refused") || says("tcp connect") => Advice::new(

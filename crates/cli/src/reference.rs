@@ -16,7 +16,7 @@ Results go to standard output, everything else to standard error. With `--json` 
 JSON lines on standard error. Without a terminal nothing is asked: what would change something needs `--yes`.
 
 A setting is taken from the option, then from the environment (`BEDPLATE_CONFIG`, `BEDPLATE_STATE`; AWS's own: `AWS_PROFILE`,
-`AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`), then from `platform.toml`.
+`AWS_REGION`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_<SERVICE>`, `AWS_CA_BUNDLE`), then from `platform.toml`.
 
 ## Exit codes
 

@@ -7,10 +7,11 @@ use crate::{
     render::{Printer, count},
 };
 use anyhow::{Context, Result};
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use bedplate_aws::{
     Aws, Belief, KINDS, Ledger, Recorded, StateObject, connections,
     facts::{self, Support},
+    organizations,
 };
 use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, settled, survey};
 use bedplate_model::{Address, Json, StackId};
@@ -196,7 +197,7 @@ async fn store(globals: &Globals, config: &Config, stored: &Ledger) -> Result<Bo
                 "give a bucket and a key: --state s3://my-bucket/bedplate/production.json",
             ));
         };
-        let sdk = sdk_config(globals, config.region.as_str()).await;
+        let sdk = sdk_config(globals, config.region.as_str()).await?;
         let far = StateObject::connect(&sdk, bucket, key, stored).await?;
         return Ok(Box::new(Fallback::new(far, folder.join(format!("{}.unsaved.json", config.stack())))));
     }
@@ -220,7 +221,7 @@ pub(crate) struct Account {
 impl Account {
     /// Connects and checks the account.
     pub(crate) async fn connect(globals: &Globals, local: &Local) -> Result<Self> {
-        let sdk = sdk_config(globals, local.config.region.as_str()).await;
+        let sdk = sdk_config(globals, local.config.region.as_str()).await?;
         let aws = Aws::new(&sdk);
         if let Some(lease) = local.lease() {
             let lease = Arc::clone(lease);
@@ -439,28 +440,39 @@ pub(crate) fn targets(named: &[String], graph: &Graph, state: &State) -> Result<
 }
 
 /// The clients, with the credentials that the options and the environment name. Nothing is sent.
-pub(crate) async fn connect(globals: &Globals, region: &str) -> Aws {
-    Aws::new(&sdk_config(globals, region).await)
+pub(crate) async fn connect(globals: &Globals, region: &str) -> Result<Aws> {
+    Ok(Aws::new(&sdk_config(globals, region).await?))
 }
 
 /// So long a call may stay without an answer: then its connection is taken for dead. On its own the SDK waits for ever. (The AWS
 /// CLI and boto3 wait as long: botocore's Config, `read_timeout`.)
 const SILENCE: Duration = Duration::from_secs(60);
 
-async fn sdk_config(globals: &Globals, region: &str) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+async fn sdk_config(globals: &Globals, region: &str) -> Result<SdkConfig> {
+    let loader = credentials(globals)?
         .region(Region::new(region.to_owned()))
-        .http_client(connections())
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
         .retry_config(RetryConfig::adaptive().with_max_attempts(6))
         .timeout_config(TimeoutConfig::builder().read_timeout(SILENCE).build());
+    Ok(loader.load().await)
+}
+
+/// Who asks, and where: as the options and the environment say.
+pub(crate) fn credentials(globals: &Globals) -> Result<ConfigLoader> {
+    let connections = connections().map_err(|error| {
+        Refused::new(
+            error.to_string(),
+            "correct the file, name another one, or unset AWS_CA_BUNDLE: then what the system trusts is trusted",
+        )
+    })?;
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections);
     if let Some(profile) = &globals.profile {
         loader = loader.profile_name(profile);
     }
     if let Some(endpoint) = &globals.endpoint_url {
         loader = loader.endpoint_url(endpoint);
     }
-    loader.load().await
+    Ok(loader)
 }
 
 /// Makes the choices that are made once: zones, administrators, add-on versions. They go into the state.
@@ -478,11 +490,18 @@ async fn decide(aws: &Aws, config: &Config, caller: &facts::Caller, state: &mut 
         }
         false => std::collections::BTreeMap::new(),
     };
+    let member = match choices::needs_member(config) {
+        true => {
+            organizations::is_member(aws, &caller.account).await.context("asking AWS for the organization failed")?
+        }
+        false => false,
+    };
     let found = choices::Found {
         partition: caller.partition.clone(),
         principal_arn: caller.principal_arn.as_ref().map(ToString::to_string),
         zones: zones.into_iter().map(|zone| zone.id).collect(),
         addon_versions: addons,
+        member,
     };
     let decided = choices::decide(config, &found, &mut state.choices);
     if let Err(ChoiceError::NoSuchAddon { .. }) = &decided {

@@ -311,12 +311,12 @@ impl<C> Engine<'_, C> {
             // The same difference again: either the read lags behind the change, or AWS will never show it. Another
             // value of the same field is progress: some changes take several steps.
             if attempted.as_ref() == Some(&shown) {
-                if changed_at.elapsed() > LAG {
+                if changed_at.elapsed() > pace.lag {
                     let fields: BTreeSet<&str> = shown.iter().map(|(field, _)| *field).collect();
                     let fields = fields.into_iter().collect::<Vec<_>>().join(", ");
                     return Err(EffectError::WillNotSettle { fields });
                 }
-                if changed_at.elapsed() < LAG / 10 * u32::try_from(retries.min(9)).unwrap_or(9) {
+                if changed_at.elapsed() < pace.lag / 10 * u32::try_from(retries.min(9)).unwrap_or(9) {
                     continue;
                 }
             } else {

@@ -295,11 +295,16 @@ pub struct Pace {
     pub poll: Duration,
     /// After this time, waiting for it stops. The next run goes on waiting.
     pub deadline: Duration,
+    /// So long after a change a read may show what was before it. After this time a wrong answer is believed.
+    pub lag: Duration,
 }
 
 impl Pace {
     /// For what is there at once.
     pub const QUICK: Self = Self::seconds(1, 2, 300);
+    /// For what is there at once and goes late: AWS's load balancers, endpoints and clusters give up their network interfaces
+    /// some minutes after they are gone themselves, and what these lie in has to wait for it.
+    pub const HELD: Self = Self::seconds(1, 5, 1200);
 
     /// Expected duration, longest poll interval and deadline, in seconds.
     pub const fn seconds(expected: u64, poll: u64, deadline: u64) -> Self {
@@ -307,7 +312,14 @@ impl Pace {
             expected: Duration::from_secs(expected),
             poll: Duration::from_secs(poll),
             deadline: Duration::from_secs(deadline),
+            lag: Duration::from_secs(30),
         }
+    }
+
+    /// The same for what shows its changes later than others, in seconds.
+    #[must_use]
+    pub const fn lagging(self, lag: u64) -> Self {
+        Self { lag: Duration::from_secs(lag), ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Choices that the configuration leaves open: made once and kept in the state, so that a second run changes nothing even
 //! when AWS would answer differently by then.
 
-use crate::{Facts, config::Config};
+use crate::{Facts, config::Config, costs::SERVICES};
 use bedplate_model::{Address, Json};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +12,8 @@ const ZONES: &str = "zones";
 const ADMINS: &str = "admins";
 /// Versions by add-on and cluster version: `coredns@1.35`.
 const ADDONS: &str = "addon_versions";
+/// Whether the account is a member of an organization of another one.
+const MEMBER: &str = "member";
 
 /// What AWS says, from which is chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Found {
     pub zones: Vec<String>,
     /// The version of each add-on that is AWS's default for the configured Kubernetes version, by name.
     pub addon_versions: BTreeMap<String, String>,
+    /// Whether the account is a member of an organization that another account manages.
+    pub member: bool,
 }
 
 /// A choice that cannot be made.
@@ -96,6 +100,10 @@ pub fn recorded(config: &Config, choices: &BTreeMap<String, Json>) -> Option<Fac
     if admins.is_empty() && config.cluster.enabled {
         return None;
     }
+    let member = choices.get(MEMBER).and_then(Json::as_bool);
+    if member.is_none() && needs_member(config) {
+        return None;
+    }
     let known = addons(choices);
     let version = |name: String| Some((name.clone(), known.get(&addon_key(config, &name))?.clone()));
     Some(Facts {
@@ -103,6 +111,7 @@ pub fn recorded(config: &Config, choices: &BTreeMap<String, Json>) -> Option<Fac
         zones: zones.into_iter().take(wanted).collect(),
         admins,
         addon_versions: addon_names(config).into_iter().map(version).collect::<Option<_>>()?,
+        member: member.unwrap_or_default(),
     })
 }
 
@@ -128,6 +137,7 @@ pub fn decide(config: &Config, found: &Found, choices: &mut BTreeMap<String, Jso
         addon_versions.insert(name, version);
     }
 
+    let member = choices.get(MEMBER).and_then(Json::as_bool).unwrap_or(found.member);
     let mut record = |key: &str, value: Json| choices.insert(key.to_owned(), value);
     record(PARTITION, json!(found.partition));
     record(ZONES, json!(zones));
@@ -137,8 +147,11 @@ pub fn decide(config: &Config, found: &Found, choices: &mut BTreeMap<String, Jso
     if !known.is_empty() {
         record(ADDONS, json!(known));
     }
+    if needs_member(config) {
+        record(MEMBER, json!(member));
+    }
     let zones = zones.into_iter().take(usize::from(config.network.zones)).collect();
-    Ok(Facts { partition: found.partition.clone(), zones, admins, addon_versions })
+    Ok(Facts { partition: found.partition.clone(), zones, admins, addon_versions, member })
 }
 
 /// Reads off what exists which choices it was made by, and records those that are not recorded: after the state was lost,
@@ -151,7 +164,7 @@ pub fn find_again<'a>(
     choices: &mut BTreeMap<String, Json>,
 ) {
     let (mut zones, mut admins, mut versions) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-    let mut cluster = config.cluster.version.to_string();
+    let (mut cluster, mut member) = (config.cluster.version.to_string(), None);
     for (address, spec) in resources {
         let text = |field: &str| spec.get(field).and_then(Json::as_str).map(str::to_owned);
         let parts: Vec<&str> = address.as_str().split('/').collect();
@@ -163,6 +176,7 @@ pub fn find_again<'a>(
             ["cluster", "access", _] => admins.extend(text("principal_arn")),
             ["cluster", "addon", _] => versions.extend(text("name").zip(text("version"))),
             ["cluster", "cluster"] => cluster = text("version").unwrap_or(cluster),
+            ["costs", "anomaly-monitor"] => member = text("dimension").map(|dimension| dimension == SERVICES),
             _ => {}
         }
     }
@@ -180,6 +194,9 @@ pub fn find_again<'a>(
     }
     if !known.is_empty() {
         choices.insert(ADDONS.to_owned(), json!(known));
+    }
+    if let Some(member) = member {
+        choices.entry(MEMBER.to_owned()).or_insert(json!(member));
     }
 }
 
@@ -218,6 +235,11 @@ fn needs_caller(config: &Config) -> bool {
     config.cluster.enabled && config.cluster.admin_principals.is_empty()
 }
 
+/// Whether it matters if another account manages the organization.
+pub fn needs_member(config: &Config) -> bool {
+    config.costs.anomaly_detection
+}
+
 fn named_admins(config: &Config) -> Vec<String> {
     if !config.cluster.enabled {
         return Vec::new();
@@ -250,6 +272,7 @@ mod tests {
             principal_arn: Some("arn:aws:iam::797923187401:role/caller".to_owned()),
             zones: ["use1-az1", "use1-az2", "use1-az4", "use1-az5"].map(str::to_owned).into(),
             addon_versions: versions.collect(),
+            member: false,
         }
     }
 
@@ -373,6 +396,7 @@ mod tests {
             resource("network/subnet/data-b", json!({"zone_id": "use1-az2"})),
             resource("cluster/access/role-caller", json!({"principal_arn": "arn:aws:iam::797923187401:role/caller"})),
             resource("cluster/cluster", json!({"version": "1.35"})),
+            resource("costs/anomaly-monitor", json!({"dimension": "LINKED_ACCOUNT"})),
         ]);
         let find = |exists: &[(Address, Json)], choices: &mut BTreeMap<String, Json>| {
             find_again(&config, exists.iter().map(|(address, spec)| (address, spec)), choices);
@@ -384,6 +408,7 @@ mod tests {
             zones: vec!["use1-az4".to_owned(), "use1-az6".to_owned()],
             principal_arn: Some("arn:aws:iam::797923187401:role/other".to_owned()),
             addon_versions: addons.into_iter().map(|name| (name, "v9".to_owned())).collect(),
+            member: true,
             ..found()
         };
         decide(&config, &later, &mut found_again).unwrap();
@@ -393,6 +418,19 @@ mod tests {
         let mut recorded = chosen.clone();
         find(&[resource("network/subnet/app-a", json!({"zone_id": "use1-az5"}))], &mut recorded);
         assert_eq!(recorded, chosen);
+    }
+
+    #[test]
+    fn a_member_of_an_organization_stays_one() {
+        let member = Found { member: true, ..found() };
+        let (config, mut choices) = (config(""), BTreeMap::new());
+        assert!(decide(&config, &member, &mut choices).unwrap().member);
+        assert!(decide(&config, &found(), &mut choices).unwrap().member, "what is made for a member is not replaced");
+        // As recorded before it was asked for.
+        assert_eq!(choices.remove(MEMBER), Some(json!(true)));
+        assert_eq!(recorded(&config, &choices), None);
+        let unwatched = crate::tests::config("[costs]\nanomaly_detection = false\n");
+        assert!(recorded(&unwatched, &choices).is_some_and(|facts| !facts.member));
     }
 
     #[test]

@@ -118,6 +118,7 @@ pub fn estimate(config: &Config) -> Result<Estimate, GraphError> {
         zones: zones.collect(),
         admins: Vec::new(),
         addon_versions: BTreeMap::new(),
+        member: false,
     };
     let graph = crate::build(config, &facts)?;
     let declared = Declared { config, graph: &graph };

@@ -17,6 +17,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const TOPIC: &str = "cost-alerts";
 const MAIL: &str = "costs/subscription";
+/// Unusual costs in each of AWS's services.
+pub(crate) const SERVICES: &str = "SERVICE";
+/// Unusual costs in each account. "Cost monitors for linked accounts, cost allocation tags, and cost categories can only be created
+/// in the management account" (AWS Cost Management user guide, "Getting started with AWS Cost Anomaly Detection").
+const ACCOUNTS: &str = "LINKED_ACCOUNT";
 
 /// Declares the topic for alerts and returns its ARN.
 pub(crate) fn topic(layers: &mut Layers<'_>, key: &Input<Arn>) -> Input<Arn> {
@@ -132,9 +137,10 @@ fn budget(
 
 fn anomalies(layers: &mut Layers<'_>, topic: &Input<Arn>) {
     let config = layers.config;
+    let dimension = if layers.facts.member { SERVICES } else { ACCOUNTS };
     let monitor = layers.graph.add::<AnomalyMonitor>(
         "costs/anomaly-monitor",
-        AnomalyMonitorSpec { name: config.name("cost-monitor").into(), dimension: "LINKED_ACCOUNT".into() },
+        AnomalyMonitorSpec { name: config.name("cost-monitor").into(), dimension: dimension.into() },
     );
     layers.graph.add::<AnomalySubscription>(
         "costs/anomaly-subscription",

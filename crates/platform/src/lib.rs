@@ -60,6 +60,8 @@ pub struct Facts {
     pub admins: Vec<String>,
     /// The version of each add-on, by its name. One that is missing gets EKS's default when it is made.
     pub addon_versions: BTreeMap<String, String>,
+    /// Whether the account is a member of an organization that another account manages.
+    pub member: bool,
 }
 
 /// Declares the platform.

@@ -32,6 +32,7 @@ pub(crate) fn facts(zones: usize) -> Facts {
         zones: ["use1-az1", "use1-az2", "use1-az4"].map(str::to_owned).into_iter().take(zones).collect(),
         admins: vec!["arn:aws:iam::797923187401:role/team/Platform_Admin".to_owned()],
         addon_versions: versions.map(|(name, version)| (name.to_owned(), version.to_owned())).into(),
+        member: false,
     }
 }
 

@@ -52,6 +52,14 @@ def register(call: Call) -> dict[str, Any]:
         )
     if low > high:
         raise AwsError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
+    if existing is not None and params.get("Tags"):
+        raise AwsError(
+            "ValidationException",
+            "The scalable target that you tried to tag already exists. To update tags on an existing scalable target, use the "
+            "TagResource API.",
+        )
+    if any(not value.strip() for value in (params.get("Tags") or {}).values()):
+        raise AwsError("ValidationException", "Tag values cannot be empty or blank")
     if not settings.lenient:
         _resource_exists(call)
     namespace = params["ServiceNamespace"]

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from . import clock, settings, store
+from . import clock, organizations, settings, store
 from .errors import AwsError
 from .gateway import Call
 from .registry import handles, on_reset
@@ -42,6 +42,8 @@ def create_monitor(call: Call) -> dict[str, Any]:
     if kind == "DIMENSIONAL":
         if dimension not in DIMENSIONS or wanted.get("MonitorSpecification"):
             raise _invalid("A DIMENSIONAL monitor needs a MonitorDimension and takes no MonitorSpecification.")
+        if dimension != "SERVICE" and organizations.is_member():
+            raise _invalid(f"A monitor of {dimension} can only be created in the management account")
         if any(one.get("MonitorDimension") == dimension for one in monitors.all(HOME)):
             raise _invalid("Limit exceeded on dimensional spend monitor creation")
     elif kind != "CUSTOM" or not wanted.get("MonitorSpecification") or dimension:

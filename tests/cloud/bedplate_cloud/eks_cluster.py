@@ -459,11 +459,22 @@ def _update_auto_mode(one: Cluster, given: Document) -> tuple[str, Document, Doc
     return "AutoModeUpdate", {"ComputeConfig": given.get("computeConfig")}, changes
 
 
+_replace_policy = _updater("upgradePolicy", "UpgradePolicyUpdate", "UpgradePolicy")
+
+
+def _update_support(one: Cluster, given: Document) -> tuple[str, Document, Document]:
+    entered = VERSIONS[one.doc["version"]]["versionStatus"] == "EXTENDED_SUPPORT"
+    if entered and given["upgradePolicy"].get("supportType") == "STANDARD":
+        message = f"Extended support cannot be disabled: the cluster's version {one.doc['version']} is in it already"
+        raise eks.invalid(message, clusterName=one.name)
+    return _replace_policy(one, given)
+
+
 UPDATERS = {
     "resourcesVpcConfig": _update_vpc,
     "logging": _update_logging,
     "accessConfig": _update_access,
-    "upgradePolicy": _updater("upgradePolicy", "UpgradePolicyUpdate", "UpgradePolicy"),
+    "upgradePolicy": _update_support,
     "zonalShiftConfig": _updater("zonalShiftConfig", "ZonalShiftConfigUpdate", "ZonalShiftConfig"),
     "deletionProtection": _updater("deletionProtection", "DeletionProtectionUpdate", "DeletionProtection"),
     "remoteNetworkConfig": _updater("remoteNetworkConfig", "RemoteNetworkConfigUpdate", "RemoteNetworkConfig"),

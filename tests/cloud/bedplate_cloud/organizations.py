@@ -62,6 +62,11 @@ def _organization() -> Organization:
     return _current[0]
 
 
+def is_member() -> bool:
+    """Whether another account manages the organization that this one is in."""
+    return bool(_current) and _current[0].manager != settings.ACCOUNT
+
+
 def _managed() -> Organization:
     """The organization, for what only its management account may do."""
     organization = _organization()

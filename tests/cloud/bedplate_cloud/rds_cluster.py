@@ -326,10 +326,19 @@ def modify(call: Call) -> dict[str, Any]:
                 one["_parameter_group"], one["_reboot"] = regrouped, False
             place(call.region, one)
 
-    state = "upgrading" if "EngineVersion" in changes else "modifying"
-    for one in doc["_members"] if state == "upgrading" else []:
-        settle(one, "DBInstanceStatus", state, "db-cluster.modify", "available")
-    settle(doc, "Status", state, "db-cluster.modify", "available", apply)
+    if "EngineVersion" not in changes:
+        settle(doc, "Status", "modifying", "db-cluster.modify", "available", apply)
+        return {"DBCluster": view(doc)}
+
+    def upgrade() -> None:
+        doc.pop("PendingModifiedValues", None)
+        for one in doc["_members"]:
+            settle(one, "DBInstanceStatus", "upgrading", "db-cluster.modify", "available")
+        settle(doc, "Status", "upgrading", "db-cluster.modify", "available", apply)
+
+    # For a while it is available, and the version is only pending.
+    doc["PendingModifiedValues"] = {"EngineVersion": changes["EngineVersion"]}
+    clock.later(settings.durations["db-cluster.pending"], upgrade)
     return {"DBCluster": view(doc)}
 
 

@@ -82,6 +82,24 @@ fn it_is_refused_where_it_cannot_be() {
     project.run(&["preflight"]).ok();
 }
 
+#[test]
+fn a_member_looks_for_unusual_costs_in_services() {
+    let cloud = Cloud::start();
+    cloud.call("organizations", "accept_handshake", json!({"HandshakeId": "h-examplehandshakeid111"}));
+    let without = ["cluster", "database", "cache", "sessions"].map(|layer| format!("{layer}.enabled = false\n"));
+    let project = Project::with(&cloud, &without.concat());
+    project.bootstrap();
+    let monitors = cloud.call("ce", "get_anomaly_monitors", json!({}));
+    let [monitor] = monitors.list("AnomalyMonitors") else { panic!("{monitors:#}") };
+    assert_eq!(monitor["MonitorDimension"], "SERVICE");
+    // What was made for a member stays.
+    cloud.call("organizations", "leave_organization", json!({}));
+    project.assert_no_changes();
+    fs_err::remove_file(project.state_path()).unwrap();
+    project.run(&["state", "recover", "--yes"]).ok();
+    project.assert_no_changes();
+}
+
 fn assert_documents(documents: &BTreeMap<String, Value>) {
     let names: BTreeSet<&str> = documents.keys().map(String::as_str).collect();
     let expected = ["deny-root-user", "protect-cloudtrail", "restrict-regions", "tags"];

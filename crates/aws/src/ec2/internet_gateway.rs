@@ -4,7 +4,7 @@ use super::{filters, once, retag, route_table, tag_specification, tags};
 use crate::{Aws, InternetGatewayId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttachmentStatus, Filter, InternetGateway as SdkInternetGateway, ResourceType};
 use bedplate_model::{
-    CallError, Change, Class, Creation, Id, Observation, Observed, Phase, Readiness, Reconcile, Record, Recovery,
+    CallError, Change, Class, Creation, Id, Observation, Observed, Pace, Phase, Readiness, Reconcile, Record, Recovery,
     Resolved, Step, Tags, Terraform, Verdict, Which,
 };
 use std::future::ready;
@@ -43,6 +43,8 @@ impl Reconcile for InternetGateway {
         "ec2:DeleteTags",
         "tag:GetResources",
     ];
+    // It cannot be detached while public addresses are mapped through it, a load balancer's among them.
+    const PACE: Pace = Pace::HELD;
     const RECOVERY: Recovery = Recovery::Tag;
     type Cloud = Aws;
     type Spec<P: Phase> = InternetGatewaySpec<P>;

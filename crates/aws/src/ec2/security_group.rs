@@ -68,9 +68,7 @@ impl Reconcile for SecurityGroup {
     ];
     // CreateFirst (the default), though a name is unique in its VPC: a group in use cannot be deleted, and its users
     // can only move to a group that exists. `judge` refuses the one replacement that would keep the name.
-    //
-    // Making one takes a second; deleting one waits for the network interfaces that services leave behind.
-    const PACE: Pace = Pace::seconds(1, 5, 1200);
+    const PACE: Pace = Pace::HELD;
     // The name is no id, and a second group of that name is refused: an attempt that got through is found by its tag.
     const RECOVERY: Recovery = Recovery::Tag;
     type Cloud = Aws;

@@ -4,8 +4,8 @@ use super::{filters, holders, retag, tag_specification, tags};
 use crate::{Arn, Aws, SubnetId, VpcId, error::Sent};
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, Subnet as SdkSubnet, SubnetState};
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Order, Outsider, Phase, Readiness, Reconcile, Record, Recovery,
-    Resolved, Step, Tags, Terraform, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Outsider, Pace, Phase, Readiness, Reconcile, Record,
+    Recovery, Resolved, Step, Tags, Terraform, Which,
 };
 use ipnet::Ipv4Net;
 
@@ -59,6 +59,7 @@ impl Reconcile for Subnet {
     ];
     // Two subnets of one VPC cannot have overlapping ranges.
     const ORDER: Order = Order::DeleteFirst;
+    const PACE: Pace = Pace::HELD;
     const RECOVERY: Recovery = Recovery::Tag;
     type Cloud = Aws;
     type Spec<P: Phase> = SubnetSpec<P>;

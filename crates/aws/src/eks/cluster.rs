@@ -175,11 +175,13 @@ impl Reconcile for Cluster {
     async fn update(cloud: &Aws, step: &Step<'_, Self>) -> Result<(), CallError> {
         let (name, wanted) = (step.id.as_str(), step.wanted);
         let request = cloud.eks.update_cluster_config().name(name).client_request_token(&step.creation.token);
-        // EKS takes one kind of change per call and one call at a time: the cluster is busy until it is done. The
-        // support policy goes before the version, which may depend on it.
+        // EKS takes one kind of change per call and one call at a time: the cluster is busy until it is done. Extended support
+        // goes before a version that needs it, and ends after one that does not: with an old version it cannot (EKS user guide,
+        // "Prevent increased cluster costs by disabling EKS extended support").
+        let extends = wanted.support_type == "EXTENDED";
         let request = if step.changes(&["deletion_protection"]) {
             request.deletion_protection(wanted.deletion_protection)
-        } else if step.changes(&["support_type"]) {
+        } else if step.changes(&["support_type"]) && (extends || !step.changes(&["version"])) {
             request.upgrade_policy(upgrade_policy(wanted))
         } else if step.changes(&["version"]) {
             let request = cloud.eks.update_cluster_version().name(name).version(&wanted.version);
@@ -191,7 +193,12 @@ impl Reconcile for Cluster {
         } else if step.changes(&["logs"]) {
             request.logging(logging(wanted))
         } else if step.changes(&["authentication_mode"]) {
-            let mode = AuthenticationMode::from(wanted.authentication_mode.as_str());
+            // Over both, never at once.
+            let seen = step.seen.authentication_mode.as_deref();
+            let mode = match AuthenticationMode::from(wanted.authentication_mode.as_str()) {
+                AuthenticationMode::Api if seen == Some("CONFIG_MAP") => AuthenticationMode::ApiAndConfigMap,
+                mode => mode,
+            };
             request.access_config(UpdateAccessConfigRequest::builder().authentication_mode(mode).build())
         } else {
             return Ok(());

@@ -1,7 +1,7 @@
 //! A Redis cache: one primary node and its replicas.
 
 use super::{auth, missing, retag, tags_with, to_tags};
-use crate::{Arn, Aws, SecurityGroupId, error::Sent, secrets::reveal, snapshots::leaving};
+use crate::{Arn, Aws, SecurityGroupId, engine_version::is_patched, error::Sent, secrets::reveal, snapshots::leaving};
 use aws_sdk_elasticache::types::{
     AutomaticFailoverStatus, CacheCluster, Endpoint, MultiAzStatus, ReplicationGroup as SdkGroup,
 };
@@ -285,8 +285,12 @@ impl Reconcile for ReplicationGroup {
     fn tolerate(wanted: &ReplicationGroupSpec<Observed>, seen: &mut ReplicationGroupSpec<Observed>) {
         // The version's id says which secret it is of.
         seen.auth_secret = wanted.auth_secret.clone();
+        // With automatic upgrades AWS moves a cache on within its major version (ElastiCache API, ModifyReplicationGroup,
+        // `AutoMinorVersionUpgrade`).
+        let upgraded = wanted.auto_minor_version_upgrade == Some(true) && wanted.engine == seen.engine;
         if let (Some(short), Some(full)) = (&wanted.engine_version, &seen.engine_version)
-            && full.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            && (full.strip_prefix(short.as_str()).is_some_and(|rest| rest.starts_with('.'))
+                || upgraded && is_patched(short, full))
         {
             seen.engine_version = wanted.engine_version.clone();
         }
@@ -576,9 +580,15 @@ mod tests {
         ReplicationGroup::tolerate(&wanted, &mut spec);
         assert_eq!(spec.to_json(), wanted.to_json());
 
-        let other = ReplicationGroupSpec { engine_version: Some("7.0".to_owned()), ..wanted };
-        ReplicationGroup::tolerate(&other, &mut spec);
-        assert_eq!(spec.engine_version, Some("7.1".to_owned()));
+        // AWS itself upgrades, where that is wanted, and not to another major version.
+        let tolerated = |version: &str, automatic: bool| {
+            let (mut wanted, mut spec) = (wanted.clone(), spec.clone());
+            (wanted.engine_version, wanted.auto_minor_version_upgrade) = (Some(version.to_owned()), Some(automatic));
+            ReplicationGroup::tolerate(&wanted, &mut spec);
+            spec.engine_version == wanted.engine_version
+        };
+        assert_eq!(["7.0", "7.2", "6.2"].map(|version| tolerated(version, true)), [true, false, false]);
+        assert!(!tolerated("7.0", false));
     }
 
     #[test]

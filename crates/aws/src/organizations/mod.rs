@@ -34,11 +34,7 @@ pub struct Organization {
 /// # Errors
 /// When a call fails.
 pub async fn organization(cloud: &Aws, account: &str) -> Result<Option<Organization>, CallError> {
-    let answer = match cloud.organizations.describe_organization().send().await.sent() {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        answer => answer?,
-    };
-    let management_account = answer.organization.and_then(|found| found.master_account_id).unwrap_or_default();
+    let Some(management_account) = management_account(cloud).await? else { return Ok(None) };
     let mut found = Organization { management_account, policy_types: BTreeSet::new(), root: None };
     if found.management_account != account {
         return Ok(Some(found));
@@ -52,6 +48,25 @@ pub async fn organization(cloud: &Aws, account: &str) -> Result<Option<Organizat
         found.root = root.id;
     }
     Ok(Some(found))
+}
+
+/// Whether `account` is a member of an organization that another account manages. A caller who may not ask is told that it is not.
+///
+/// # Errors
+/// When the call fails.
+pub async fn is_member(cloud: &Aws, account: &str) -> Result<bool, CallError> {
+    match management_account(cloud).await {
+        Err(error) if error.class == Class::Denied => Ok(false),
+        answer => Ok(answer?.is_some_and(|manager| manager != account)),
+    }
+}
+
+/// The account that manages the organization that the caller's account belongs to, if it belongs to one.
+async fn management_account(cloud: &Aws) -> Result<Option<String>, CallError> {
+    match cloud.organizations.describe_organization().send().await.sent() {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        answer => Ok(Some(answer?.organization.and_then(|found| found.master_account_id).unwrap_or_default())),
+    }
 }
 
 /// Whether the organization has this organizational unit (`ou-…`) or account (12 digits).

@@ -2,12 +2,13 @@
 
 mod observe;
 
-use super::{
-    all_clusters,
+use super::{all_clusters, final_snapshot, retag, scaled_readers, to_tags};
+use crate::{
+    Arn, Aws, SecurityGroupId,
     engine_version::{is_patched, next_major, version},
-    final_snapshot, retag, scaled_readers, to_tags,
+    error::Sent,
+    snapshots::leaving,
 };
-use crate::{Arn, Aws, SecurityGroupId, error::Sent, snapshots::leaving};
 use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DatabaseInsightsMode, DbCluster};
 use bedplate_model::{
     CallError, Change, Creation, Id, Observation, Observed, Order, Pace, Phase, Reconcile, Record, Resolved, Step,

@@ -1,7 +1,6 @@
 //! RDS: Aurora clusters, their members, and the groups these need.
 
 mod cluster;
-mod engine_version;
 mod final_snapshot;
 mod instance;
 mod parameter_group;

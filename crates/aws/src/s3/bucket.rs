@@ -14,8 +14,8 @@ use aws_sdk_s3::types::{
     VersioningConfiguration,
 };
 use bedplate_model::{
-    CallError, Creation, Id, Observation, Observed, Order, Phase, Readiness, Reconcile, Record, Resolved, Step, Tags,
-    Terraform, Which,
+    CallError, Creation, Id, Observation, Observed, Order, Pace, Phase, Readiness, Reconcile, Record, Resolved, Step,
+    Tags, Terraform, Which,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,6 +127,9 @@ impl Reconcile for Bucket {
     ];
     // Its name is taken.
     const ORDER: Order = Order::DeleteFirst;
+    // Lifecycle rules are shown everywhere after "a few minutes" (Amazon S3 user guide, "Setting an S3 Lifecycle configuration on
+    // a bucket").
+    const PACE: Pace = Pace::seconds(1, 2, 900).lagging(240);
     type Cloud = Aws;
     type Spec<P: Phase> = BucketSpec<P>;
     type Outputs<P: Phase> = BucketOutputs<P>;

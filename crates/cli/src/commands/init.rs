@@ -5,6 +5,7 @@ use crate::{
     args::{Globals, InitArgs},
     exit::{Exit, Refused},
     render::Printer,
+    session,
     signals::{self, FirstSignal},
 };
 use anyhow::{Context, Error, Result};
@@ -36,7 +37,7 @@ pub(crate) async fn run(globals: &Globals, args: &InitArgs, printer: &Printer) -
     if path.exists() {
         return Err(exists(path));
     }
-    let aws = proposals(globals, args).await;
+    let aws = proposals(globals, args).await?;
     let questions = [
         Question {
             key: "project_name",
@@ -115,24 +116,17 @@ struct Proposals {
     account: Option<String>,
 }
 
-async fn proposals(globals: &Globals, args: &InitArgs) -> Proposals {
-    let mut loader = aws_config::defaults(aws_config::BehaviorVersion::latest());
-    if let Some(profile) = &globals.profile {
-        loader = loader.profile_name(profile);
-    }
-    if let Some(endpoint) = &globals.endpoint_url {
-        loader = loader.endpoint_url(endpoint);
-    }
+async fn proposals(globals: &Globals, args: &InitArgs) -> Result<Proposals> {
     let known = "us-east-1".to_owned();
     // Nobody is asked, so nothing has to be proposed.
     if args.complete() || !somebody() {
-        return Proposals { region: known, account: None };
+        return Ok(Proposals { region: known, account: None });
     }
-    let config = loader.load().await;
+    let config = session::credentials(globals)?.load().await;
     let region = config.region().map_or(known, ToString::to_string);
     let aws = bedplate_aws::Aws::new(&config.into_builder().region(aws_config::Region::new(region.clone())).build());
     let account = bedplate_aws::facts::caller(&aws).await.ok().map(|caller| caller.account);
-    Proposals { region, account }
+    Ok(Proposals { region, account })
 }
 
 /// `None` for who left it.

@@ -13,7 +13,7 @@ use serde_json::json;
 pub(crate) const EXEC_API: &str = "client.authentication.k8s.io/v1";
 
 pub(crate) async fn run(globals: &Globals, args: &TokenArgs, printer: &Printer) -> Result<Exit> {
-    let token = session::connect(globals, &args.region).await.cluster_token(&args.cluster).await?;
+    let token = session::connect(globals, &args.region).await?.cluster_token(&args.cluster).await?;
     let expires = jiff::Timestamp::try_from(token.expires()).context("the token's end is no time")?;
     printer.document(&json!({
         "apiVersion": EXEC_API,

@@ -59,6 +59,9 @@ pub use self::values::{
 
 use self::error::Finding;
 
+/// Amazon S3 user guide, "General purpose bucket naming rules".
+const LONGEST_BUCKET: usize = 63;
+
 /// Everything a platform is built from: five required settings, and one table per layer in which every setting has a
 /// default.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -256,6 +259,22 @@ impl Config {
         format!("{}-{}-{}", self.name(suffix), self.account_id, self.region)
     }
 
+    /// The report's bucket has the longest name of all.
+    fn bucket_findings(&self) -> Option<Finding> {
+        let name = self.report_bucket();
+        let over = name.len().saturating_sub(LONGEST_BUCKET);
+        (self.costs.report.enabled && over > 0).then(|| {
+            Finding::at(
+                ["project_name", "costs.report.enabled"],
+                Fault::new(
+                    format!("the bucket `{name}` of the report has {} characters", name.len()),
+                    format!("S3 takes {LONGEST_BUCKET} at most"),
+                    format!("shorten `project_name` by {over}, or leave `enabled = true` out of `[costs.report]`"),
+                ),
+            )
+        })
+    }
+
     /// A switch that, left out, is on in production and off in development.
     fn protects(&self, setting: Option<bool>) -> bool {
         setting.unwrap_or_else(|| self.is_production())
@@ -336,6 +355,7 @@ impl Config {
         findings.extend(self.storage.findings());
         findings.extend(self.costs.findings());
         findings.extend(self.organization.findings());
+        findings.extend(self.bucket_findings());
         findings
     }
 }

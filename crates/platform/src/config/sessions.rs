@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use super::error::{Fault, Finding};
 use super::values::{AttributeName, TableName};
 
+/// Names of scaling policies have up to 256 characters (Application Auto Scaling API, PutScalingPolicy), and end in `-write`.
+const LONGEST_SCALED: usize = 250;
+
 /// The DynamoDB table with the application's sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -149,6 +152,17 @@ impl Sessions {
                     ),
                 ));
             }
+        }
+        let length = self.table.as_str().len();
+        if enabled && length > LONGEST_SCALED {
+            findings.push(Finding::at(
+                ["sessions.table", "sessions.autoscaling.enabled"],
+                Fault::new(
+                    format!("the name of a table that is scaled has at most {LONGEST_SCALED} characters, and this one has {length}"),
+                    "the policies that scale it are named after it, and their names have 256",
+                    "shorten it, or write `enabled = false` in `[sessions.autoscaling]`",
+                ),
+            ));
         }
         if self.partition_key == self.sort_key {
             findings.push(Finding::at(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 use super::error::{Fault, Finding};
-use super::values::{Why, characters, length, text};
+use super::values::{Why, characters, ensure, length, text};
 
 /// Of the 50 tags that AWS allows per resource, those that are left beside ours and the engine's.
 const MAX_TAGS: usize = 40;
@@ -14,7 +14,7 @@ const MAX_TAGS: usize = 40;
 const OWN: [(&str, &str); 3] = [("Environment", "environment"), ("Project", "project_name"), ("Owner", "alert_email")];
 
 text! {
-    /// The key of a tag: 1 to 128 letters, digits, spaces and `+ - = . _ : / @`.
+    /// The key of a tag: 1 to 128 letters, digits, spaces and `+ - = . _ : / @`, without a space at either end.
     ///
     /// Source: Tagging AWS Resources user guide, "Tag naming limits and requirements".
     TagKey {
@@ -29,11 +29,14 @@ text! {
 fn tag_key(text: &str) -> Result<(), Why> {
     length(text, 1, 128)?;
     characters(text, tag_character)?;
+    trimmed(text)?;
     reserved(text, &["aws:", "bedplate:"])
 }
 
 text! {
-    /// The value of a tag: up to 256 letters, digits, spaces and `+ - = . _ : / @`.
+    /// The value of a tag: 1 to 256 letters, digits, spaces and `+ - = . _ : / @`, without a space at either end.
+    ///
+    /// Most services take an empty one; Application Auto Scaling refuses it ("Tag values cannot be empty or blank").
     TagValue {
         format: "tag-value",
         noun: "the value of a tag",
@@ -44,13 +47,19 @@ text! {
 }
 
 fn tag_value(text: &str) -> Result<(), Why> {
-    length(text, 0, 256)?;
+    length(text, 1, 256)?;
     characters(text, tag_character)?;
+    trimmed(text)?;
     reserved(text, &["aws:"])
 }
 
 fn tag_character(character: char) -> bool {
     character.is_alphanumeric() || " +-=._:/@".contains(character)
+}
+
+/// Cost Explorer takes spaces at the ends away (API reference, "ResourceTag"): the tag would differ for ever.
+fn trimmed(text: &str) -> Result<(), Why> {
+    ensure(text.trim() == text, "it begins or ends with a space, which not every service keeps")
 }
 
 fn reserved(text: &str, prefixes: &[&str]) -> Result<(), Why> {

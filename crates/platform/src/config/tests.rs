@@ -119,10 +119,10 @@ fn nat_gateways_are_one_per_zone_or_one() {
 
 #[test]
 fn tags_are_ours_and_the_users() {
-    let tags = config("[tags]\nCostCenter = \"4711\"\n\"a key\" = \"\"").resource_tags();
+    let tags = config("[tags]\nCostCenter = \"4711\"\n\"a key\" = \"a value\"").resource_tags();
     let tags: Vec<_> = tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let owner = "Owner=team-platform@yourcompany.com";
-    assert_eq!(tags, ["CostCenter=4711", "Environment=production", owner, "Project=fintechglobal", "a key="]);
+    assert_eq!(tags, ["CostCenter=4711", "Environment=production", owner, "Project=fintechglobal", "a key=a value"]);
 }
 
 #[test]

@@ -230,7 +230,13 @@ def db_upgrade(cloud: Cloud) -> None:
     fails("InvalidParameterCombination", lambda: major(DBInstanceParameterGroupName=f"{group}-16"))
     default = f"default.{ENGINE}17"
     major(DBInstanceParameterGroupName=default, DBClusterParameterGroupName=f"{group}-17")
-    assert show(cloud, name)["Status"] == member(cloud, instance)["DBInstanceStatus"] == "upgrading"
+    found = show(cloud, name)
+    assert (found["Status"], found["EngineVersion"]) == ("available", "16.8"), found
+    assert found["PendingModifiedValues"] == {"EngineVersion": "17.5"}
+    cloud.advance(0.4)
+    found = show(cloud, name)
+    assert found["Status"] == member(cloud, instance)["DBInstanceStatus"] == "upgrading"
+    assert not found.get("PendingModifiedValues")
     cloud.advance()
     shown = member(cloud, instance)
     assert shown["EngineVersion"] == show(cloud, name)["EngineVersion"] == "17.5"

@@ -212,12 +212,16 @@ def cluster_update_one(cloud: Cloud) -> None:
 @row("cluster-version")
 def cluster_version(cloud: Cloud) -> None:
     kit = Kit(cloud).up(version="1.33")
+    standard = lambda: kit.eks.update_cluster_config(name=kit.name, upgradePolicy={"supportType": "STANDARD"})
+    fails("InvalidParameterException", standard)
     go = lambda version: kit.eks.update_cluster_version(name=kit.name, version=version)["update"]
     fails("InvalidParameterException", lambda: go("1.35"))
     fails("InvalidParameterException", lambda: go("1.33"))
     assert go("1.34")["type"] == "VersionUpdate"
     cloud.advance()
     assert kit.show()["version"] == "1.34"
+    standard()
+    cloud.advance()
     kit.nodes(version="1.33")
     cloud.advance()
     fails("InvalidRequestException", lambda: go("1.35"))

@@ -99,6 +99,9 @@ def scaling_targets(cloud: Cloud) -> None:
     fails("ObjectNotFoundException", put)
     arn = register(Tags={"a": "b"})["ScalableTargetARN"]
     assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "b"}
+    fails("ValidationException", lambda: register(Tags={"a": "b"}))
+    register(MaxCapacity=50)
+    fails("ValidationException", lambda: register(ScalableDimension="dynamodb:table:WriteCapacityUnits", Tags={"a": " "}))
     scaling.tag_resource(ResourceARN=arn, Tags={"c": "d"})
     scaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
     found = scaling.describe_scalable_targets(ServiceNamespace="dynamodb", ResourceIds=[f"table/{table}"])[
@@ -365,6 +368,12 @@ def anomalies(cloud: Cloud) -> None:
     ce.delete_anomaly_subscription(SubscriptionArn=arn)
     ce.delete_anomaly_monitor(MonitorArn=monitor)
     assert not ce.get_anomaly_monitors()["AnomalyMonitors"]
+    organizations = cloud.client("organizations")
+    organizations.accept_handshake(HandshakeId="h-examplehandshakeid111")
+    fails("ValidationException", lambda: ce.create_anomaly_monitor(AnomalyMonitor=wanted))
+    of_services = wanted | {"MonitorDimension": "SERVICE"}
+    ce.delete_anomaly_monitor(MonitorArn=ce.create_anomaly_monitor(AnomalyMonitor=of_services)["MonitorArn"])
+    organizations.leave_organization()
 
 
 @row("billing-region")

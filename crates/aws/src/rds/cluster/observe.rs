@@ -5,7 +5,7 @@ use crate::{
     Arn, SecurityGroupId,
     rds::{final_snapshot, scaled_readers, tags},
 };
-use aws_sdk_rds::types::{DbCluster, PendingCloudwatchLogsExports};
+use aws_sdk_rds::types::{ClusterPendingModifiedValues, DbCluster, PendingCloudwatchLogsExports};
 use bedplate_model::{Id, Observation, Readiness, Resolved};
 use std::collections::BTreeSet;
 
@@ -26,9 +26,16 @@ pub(super) fn observe(cluster: &DbCluster) -> Option<Observation<Cluster>> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
     let groups = cluster.vpc_security_groups().iter().filter(|group| group.status() != Some("removing"));
     let pending = cluster.pending_modified_values();
+    // What is to happen at once is shown as pending for a while before the status tells of it.
+    let pends = |pending: &ClusterPendingModifiedValues| {
+        pending.engine_version().is_some() || pending.iam_database_authentication_enabled().is_some()
+    };
     Some(Observation {
         id: Id::new(name),
         readiness: match cluster.status() {
+            Some("available" | "backing-up") if pending.is_some_and(pends) => {
+                Readiness::Busy("change pending".to_owned())
+            }
             Some("available" | "backing-up") | None => Readiness::Ready,
             // Never broken: a replacement would lose the data. A key that cannot be used now may be usable again.
             Some(state) => Readiness::Busy(state.to_owned()),
@@ -94,9 +101,7 @@ fn outputs(cluster: &DbCluster) -> Option<ClusterOutputs<Resolved>> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use aws_sdk_rds::types::{
-        ClusterPendingModifiedValues, DatabaseInsightsMode, MasterUserSecret, Tag, VpcSecurityGroupMembership,
-    };
+    use aws_sdk_rds::types::{DatabaseInsightsMode, MasterUserSecret, Tag, VpcSecurityGroupMembership};
     use bedplate_model::{Record, Tags};
     use serde_json::json;
 
@@ -172,6 +177,16 @@ pub(super) mod tests {
         let state = "inaccessible-encryption-credentials-recoverable";
         let seen = observe(&DbCluster::builder().db_cluster_identifier("c").status(state).build()).unwrap();
         assert_eq!(seen.readiness, Readiness::Busy(state.to_owned()));
+    }
+
+    #[test]
+    fn a_version_that_is_pending_is_waited_for() {
+        let pending = ClusterPendingModifiedValues::builder().engine_version("17.5").build();
+        let mut cluster = cluster(None);
+        cluster.pending_modified_values = Some(pending);
+        let seen = observe(&cluster).unwrap();
+        assert_eq!(seen.readiness, Readiness::Busy("change pending".to_owned()));
+        assert_eq!(seen.spec.engine_version.as_deref(), Some("17.5"));
     }
 
     #[test]

@@ -35,6 +35,42 @@ fn a_zone_without_eks() {
 }
 
 #[test]
+fn a_name_that_is_too_long_for_the_bucket_of_the_report() {
+    let long = |name: &str, more: &str| {
+        let text = REFERENCE.trim_start().replace("    ", "").replace("fintechglobal", name);
+        let text = text.replace("us-east-1", "ap-southeast-1");
+        Config::parse(&format!("{text}{more}"), "platform.toml")
+    };
+    let report = "[costs.report]\nenabled = true\n";
+    let [shorter, longest] = ["abcdefghijklmnopqrstuv", "abcdefghijklmnopqrstuvwx"];
+    assert_eq!(long(shorter, report).unwrap().report_bucket().len(), 63);
+    assert_eq!(long(longest, "").unwrap().data_lake_bucket().len(), 62);
+    assert_snapshot!(long(longest, report).unwrap_err(), @r#"
+    error: the bucket `abcdefghijklmnopqrstuvwx-cost-reports-797923187401-ap-southeast-1` of the report has 65 characters
+     --> platform.toml:1:16
+      |
+    1 | project_name = "abcdefghijklmnopqrstuvwx"
+      |                ^^^^^^^^^^^^^^^^^^^^^^^^^^
+    ...
+    7 | enabled = true
+      |           ----
+      |
+      = note: S3 takes 63 at most
+      = help: shorten `project_name` by 2, or leave `enabled = true` out of `[costs.report]`
+    "#);
+}
+
+#[test]
+fn a_table_whose_scaling_policies_would_have_too_long_names() {
+    let table = |length: usize, more: &str| format!("[sessions]\ntable = \"{}\"\n{more}", "t".repeat(length));
+    for fits in [table(250, ""), table(255, "autoscaling.enabled = false\n")] {
+        config(&fits);
+    }
+    let said = refused(&table(251, ""));
+    assert!(said.contains("at most 250 characters, and this one has 251"), "{said}");
+}
+
+#[test]
 fn listeners_on_one_port() {
     assert_snapshot!(refused("[network]\nhttp_port = 443\n"), @r"
     error: HTTP and HTTPS have the same port 443

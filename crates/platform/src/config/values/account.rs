@@ -13,7 +13,8 @@ use crate::config::error::Fault;
 text! {
     /// The name from which all others are derived: 3 to 24 lower-case letters, digits and single hyphens.
     ///
-    /// 24 characters, because `<name>-data-lake-<account>-<region>` has to fit into the 63 of a bucket's name; single
+    /// 24 characters, because `<name>-data-lake-<account>-<region>` has to fit into the 63 of a bucket's name (the report's bucket has a
+    /// longer one, and a rule of its own); single
     /// hyphens, because RDS and ElastiCache refuse two in a row.
     ProjectName {
         format: "project-name",

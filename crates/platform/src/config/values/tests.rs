@@ -305,9 +305,10 @@ fn labels() {
 fn tags() {
     let (long_key, long_value) = ("k".repeat(129), "v".repeat(257));
     let right = ["cost center", "a+-=._:/@", "Größe", "kaws:"];
-    let wrong = ["", "a#b", "aws:x", "AWS:x", "bedplate:stack", "a\tb", &long_key];
+    let wrong = ["", " a", "a#b", "aws:x", "AWS:x", "bedplate:stack", "a\tb", &long_key];
     assert_snapshot!(rule(&TagKey::FORMAT, &right, &wrong), @r"
     `` is not the key of a tag: it is empty; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
+    ` a` is not the key of a tag: it begins or ends with a space, which not every service keeps; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
     `a#b` is not the key of a tag: `#` is not allowed in it; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
     `aws:x` is not the key of a tag: what begins with `aws:` belongs to AWS; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
     `AWS:x` is not the key of a tag: what begins with `aws:` belongs to AWS; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
@@ -315,9 +316,12 @@ fn tags() {
     `a�b` is not the key of a tag: `�` is not allowed in it; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
     `kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk…` is not the key of a tag: it has 129 characters; at most 128 fit; write up to 128 letters, digits, spaces and `+ - = . _ : / @`, for example `CostCenter`
     ");
-    assert_snapshot!(rule(&TagValue::FORMAT, &["", "bedplate:x"], &["a\nb", "aws:x", &long_value]), @r"
+    assert_snapshot!(rule(&TagValue::FORMAT, &["bedplate:x", "a b"], &["", "a\nb", "aws:x", " a", "a ", &long_value]), @r"
+    `` is not the value of a tag: it is empty; write up to 256 letters, digits, spaces and `+ - = . _ : / @`, for example `4711`
     `a�b` is not the value of a tag: `�` is not allowed in it; write up to 256 letters, digits, spaces and `+ - = . _ : / @`, for example `4711`
     `aws:x` is not the value of a tag: what begins with `aws:` belongs to AWS; write up to 256 letters, digits, spaces and `+ - = . _ : / @`, for example `4711`
+    ` a` is not the value of a tag: it begins or ends with a space, which not every service keeps; write up to 256 letters, digits, spaces and `+ - = . _ : / @`, for example `4711`
+    `a ` is not the value of a tag: it begins or ends with a space, which not every service keeps; write up to 256 letters, digits, spaces and `+ - = . _ : / @`, for example `4711`
     `vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv…` is not the value of a tag: it has 257 characters; at most 256 fit; write up to 256 letters, digits, spaces and `+ - = . _ : / @`, for example `4711`
     ");
 }
