@@ -295,7 +295,7 @@ reconcile!(Store, StoreSpec, StoreOutputs, "db.store", |spec| spec.name.as_ref()
     const ORDER: Order = Order::DeleteFirst;
     // It makes subnets of its own in its network, and gates in those.
     const LEAVES: bool = true;
-    const PACE: Pace = Pace::seconds(300, 20, 1800);
+    const PACE: Pace = Pace::seconds(300, 20, 1800).lagging(200);
 
     fn protection(spec: &StoreSpec<Observed>) -> Option<&'static str> {
         spec.protected.unwrap_or_default().then_some("deletion protection")

@@ -200,6 +200,22 @@ async fn what_never_settles_is_named() {
     bench.check(&net("a", "after")).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_shows_its_changes_late_is_given_the_time() {
+    for (kind, graphs, lag) in
+        [("net.net", [net("a", "before"), net("a", "after")], 30), ("db.store", [store(1), store(2)], 200)]
+    {
+        let bench = Bench::new();
+        bench.converge(&graphs[0]).await;
+        bench.cloud.set_stubborn(&[kind]);
+        let begun = Instant::now();
+        let outcome = bench.apply(&graphs[1]).await;
+        assert!(matches!(the_failure(&outcome), EffectError::WillNotSettle { .. }), "{outcome:#?}");
+        let took = begun.elapsed().as_secs();
+        assert!((lag..lag + 60).contains(&took), "{kind} was given up after {took} s");
+    }
+}
+
 /// Each step takes longer than a read may lag.
 #[tokio::test(start_paused = true)]
 async fn a_change_of_many_slow_steps_is_carried_through() {
