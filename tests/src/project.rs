@@ -36,7 +36,7 @@ budgets_to_topic = false
 "#;
 
 /// The stack of the five lines.
-pub const STACK: &str = "fintechglobal-production";
+pub const STACK: &str = "fintechglobal-production.us-east-1";
 
 /// Kinds of resources that carry no tags, because AWS has none for them or they belong to AWS's services.
 pub const UNTAGGED: [&str; 10] = [

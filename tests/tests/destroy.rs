@@ -5,6 +5,49 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 #[test]
+fn what_aws_refuses_to_remove_keeps_what_it_holds() {
+    let cloud = Cloud::start();
+    let without = ["cluster", "database", "cache"].map(|layer| format!("{layer}.enabled = false\n"));
+    let project = Project::with(&cloud, &without.concat());
+    project.bootstrap();
+    let session = json!({"userId": {"S": "ada"}, "sessionId": {"S": "1"}});
+    cloud.call("dynamodb", "put_item", json!({"TableName": "fintech-sessions", "Item": session}));
+    let bucket = "fintechglobal-data-lake-797923187401-us-east-1";
+    cloud.call("s3", "put_object", json!({"Bucket": bucket, "Key": "raw/transactions/1", "Body": "x"}));
+
+    let ids = ["sessions/table", "storage/data-lake"].map(|address| (address, project.id(address)));
+    let table = ["destroy", "--yes", "--lift-protection", "--target", "sessions/table"];
+    let denied =
+        |operation| cloud.refusing(operation, "AccessDeniedException", "no", 400, || project.run(&table).exits(1));
+    denied("dynamodb:DeleteTable");
+    assert_eq!(project.plan().change("sessions/table")["action"], "update");
+    project.bootstrap();
+    denied("dynamodb:UpdateTable");
+    project.run(&["destroy", "--yes", "--lift-protection"]).exits(1).says(&["BucketNotEmpty"]);
+    assert_eq!(project.plan().with("replace"), BTreeSet::new());
+    project.bootstrap();
+    project.assert_no_changes();
+    assert_eq!(ids, ["sessions/table", "storage/data-lake"].map(|address| (address, project.id(address))));
+    cloud.call("s3", "head_object", json!({"Bucket": bucket, "Key": "raw/transactions/1"}));
+}
+
+#[test]
+fn another_region_owns_nothing_of_this_one() {
+    let cloud = Cloud::start();
+    let without = ["cluster", "database", "cache", "sessions"].map(|layer| format!("{layer}.enabled = false\n"));
+    let [here, there] = [(); 2].map(|()| Project::with(&cloud, &without.concat()));
+    here.bootstrap();
+    let built = cloud.inventory();
+    // Nothing is recorded there, so everything that is the stack's is looked for.
+    there.write("platform.toml", &here.read("platform.toml").replace("us-east-1", "eu-west-1"));
+    there.run(&["destroy", "--yes", "--lift-protection", "--empty-buckets"]).ok();
+    assert_eq!(cloud.inventory(), built);
+    there.run(&["bootstrap", "--yes"]).exits(3).says(&["does not belong to this stack"]);
+    assert_eq!(cloud.inventory(), built);
+    here.assert_no_changes();
+}
+
+#[test]
 fn everything_goes_and_comes_back() {
     let cloud = Cloud::start();
     let project = Project::new(&cloud);

@@ -14,6 +14,28 @@ fn refused(cloud: &Cloud, project: &Project, args: &[&str], words: &[&str]) -> R
 }
 
 #[test]
+fn credentials_and_endpoints_that_are_named() {
+    let cloud = Cloud::start();
+    let project = Project::new(&cloud);
+    // With keys in the environment, too: who names a profile means it.
+    let run = project.run(&["plan", "--profile", "nowhere"]).exits(1).says(&["NoCredentials", "no such profile"]);
+    assert_eq!(cloud.calls().len(), 0, "{:?} {run}", cloud.calls());
+    fs_err::create_dir(project.path(".aws")).unwrap();
+    project.write(".aws/credentials", "[somewhere]\naws_access_key_id = test\naws_secret_access_key = test\n");
+    project.run(&["plan", "--profile", "somewhere"]).ok();
+    for (url, why) in [
+        ("http://ada:lovelace@127.0.0.1:1", "has a user or a password in it"),
+        ("https://", "names no host"),
+        ("127.0.0.1:5600", "does not begin with http:// or https://"),
+    ] {
+        for command in ["plan", "config"] {
+            let run = project.run(&[command, "--endpoint-url", url]).exits(3).says(&[why, "http://host:port"]);
+            assert!(!format!("{run}").split("---").skip(1).any(|part| part.contains("lovelace")), "{run}");
+        }
+    }
+}
+
+#[test]
 fn a_configuration_that_is_wrong() {
     let cloud = Cloud::start();
     let project = Project::new(&cloud);

@@ -3,6 +3,7 @@
 use crate::ledger::prefix;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_types::request_id::RequestId;
 use bedplate_model::{CallError, Class};
 
@@ -56,7 +57,10 @@ where
             SdkError::ResponseError(_) => "UnreadableAnswer",
             _ => "NotSent",
         };
-        let message = causes(error);
+        let mut message = causes(error);
+        if message.is_empty() && DisplayErrorContext(error).to_string().contains(NOT_ENABLED) {
+            message.push_str("no credentials found in chain: there is no such profile, or there are none in it");
+        }
         let code = if message.contains("no credentials found in chain") { "NoCredentials" } else { code };
         return CallError::local(&operation, code, message, Class::Unreachable);
     };
@@ -67,10 +71,12 @@ where
     CallError { operation, code, message, request_id, class }
 }
 
+/// How the SDK says that a source of credentials has none.
+const NOT_ENABLED: &str = "the credential provider was not enabled";
+
 /// The causes of an error from the outermost to the first, without those that only say that there is another one.
 fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    const EMPTY: [&str; 5] =
-        ["dispatch failure", "io error", "other", "client error (Connect)", "the credential provider was not enabled"];
+    const EMPTY: [&str; 5] = ["dispatch failure", "io error", "other", "client error (Connect)", NOT_ENABLED];
     let mut causes: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

@@ -7,14 +7,17 @@ use crate::{
     render::{Printer, count},
 };
 use anyhow::{Context, Result};
-use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, ConfigLoader, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
+    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use bedplate_aws::{
     Aws, Belief, KINDS, Ledger, Recorded, StateObject, connections,
     facts::{self, Support},
     organizations,
 };
 use bedplate_engine::{Kinds, Recovered, Search, foresee, recover, search, settled, survey};
-use bedplate_model::{Address, Json, StackId};
+use bedplate_model::{Address, Json};
 use bedplate_plan::{Graph, Observations, Options, Plan, make};
 use bedplate_platform::{
     Facts,
@@ -100,7 +103,7 @@ impl Local {
     pub(crate) fn state(&self) -> State {
         let fresh = || {
             let (account, region) = (self.config.account_id.to_string(), self.config.region.to_string());
-            State::new(StackId::new(self.config.stack()), account, region)
+            State::new(self.config.stack_id(), account, region)
         };
         self.saved.clone().unwrap_or_else(fresh)
     }
@@ -126,17 +129,17 @@ impl Local {
     /// That a state is of the configured stack, account and region.
     pub(crate) fn check(&self, state: &State, called: &str) -> Result<()> {
         let (stack, account, region) =
-            (self.config.stack(), self.config.account_id.to_string(), self.config.region.to_string());
+            (self.config.stack_id().to_string(), self.config.account_id.to_string(), self.config.region.to_string());
         for (what, recorded, configured) in [
-            ("stack", state.stack.as_str(), &stack),
-            ("account", &state.account, &account),
+            ("account", &*state.account, &account),
             ("region", &state.region, &region),
+            ("stack", state.stack.as_str(), &stack),
         ] {
             if recorded != configured {
                 return Err(Refused::new(
                     format!("{called} is of {what} {recorded}, and the configuration says {configured}"),
                     format!(
-                        "use the configuration it was made with, or give another state with --state; a {what} cannot be changed in place"
+                        "use the configuration it was made with, or give another state with --state; the {what} cannot be changed in place"
                     ),
                 ));
             }
@@ -390,7 +393,7 @@ impl Session {
 
 /// Searches the account for everything that the stack owns, by its tags.
 pub(crate) async fn search_account(local: &Local, account: &Account) -> Search {
-    let (kinds, stack) = (Kinds::new(KINDS), StackId::new(local.config.stack()));
+    let (kinds, stack) = (Kinds::new(KINDS), local.config.stack_id());
     settled(async || {
         // Types share answers. No tag is believed but its own service's.
         let aws = account.aws.surveying(Recorded::new(&local.state(), Belief::Nothing));
@@ -449,25 +452,49 @@ pub(crate) async fn connect(globals: &Globals, region: &str) -> Result<Aws> {
 const SILENCE: Duration = Duration::from_secs(60);
 
 async fn sdk_config(globals: &Globals, region: &str) -> Result<SdkConfig> {
-    let loader = credentials(globals)?
+    let loader = credentials(globals, region)?
         .region(Region::new(region.to_owned()))
         // The SDK's own retries: bounded, and slowed down as a whole when AWS throttles.
         .retry_config(RetryConfig::adaptive().with_max_attempts(6))
         .timeout_config(TimeoutConfig::builder().read_timeout(SILENCE).build());
-    Ok(loader.load().await)
+    let config = loader.load().await;
+    config.endpoint_url().map_or(Ok(()), check_endpoint)?;
+    Ok(config)
+}
+
+/// That an endpoint is one, and has nothing secret in it that an error would show.
+pub(crate) fn check_endpoint(url: &str) -> Result<()> {
+    let refused = |why| {
+        Err(Refused::new(
+            format!("the address of the endpoint {why}"),
+            "give --endpoint-url (or AWS_ENDPOINT_URL, or the profile's `endpoint_url`) as http://host:port or https://host:port",
+        ))
+    };
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return refused("does not begin with http:// or https://");
+    };
+    match rest.split(['/', '?', '#']).next() {
+        Some("") | None => refused("names no host"),
+        Some(host) if host.contains('@') => refused("has a user or a password in it, which AWS's API does not ask for"),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Who asks, and where: as the options and the environment say.
-pub(crate) fn credentials(globals: &Globals) -> Result<ConfigLoader> {
+pub(crate) fn credentials(globals: &Globals, region: &str) -> Result<ConfigLoader> {
     let connections = connections().map_err(|error| {
         Refused::new(
             error.to_string(),
             "correct the file, name another one, or unset AWS_CA_BUNDLE: then what the system trusts is trusted",
         )
     })?;
-    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(connections.clone());
     if let Some(profile) = &globals.profile {
-        loader = loader.profile_name(profile);
+        // On its own the SDK would rather take keys from the environment than those of a profile that somebody named.
+        let surroundings = ProviderConfig::without_region().with_http_client(connections);
+        let surroundings = surroundings.with_region(Some(Region::new(region.to_owned())));
+        let named = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&surroundings).build();
+        loader = loader.profile_name(profile).credentials_provider(named);
     }
     if let Some(endpoint) = &globals.endpoint_url {
         loader = loader.endpoint_url(endpoint);

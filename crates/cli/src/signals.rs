@@ -57,7 +57,13 @@ pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     /// The end of the terminal, unless whoever started this with `nohup` wants it to outlive that.
     closed: Option<tokio::signal::unix::Signal>,
+    /// That a file would become larger than it may. Who hears of it learns so from the write, as of a full disk.
+    _too_large: tokio::signal::unix::Signal,
 }
+
+/// SIGXFSZ, on Linux and macOS.
+#[cfg(unix)]
+const FILE_SIZE: i32 = 25;
 
 #[cfg(unix)]
 impl Signals {
@@ -70,6 +76,7 @@ impl Signals {
                 true => None,
                 false => Some(signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?),
             },
+            _too_large: signal(SignalKind::from_raw(FILE_SIZE)).context("cannot listen for SIGXFSZ")?,
         })
     }
 

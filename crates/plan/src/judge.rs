@@ -109,15 +109,19 @@ pub(crate) fn judge<'a>(
 
     let unfinished = recorded.is_some_and(|recorded| recorded.status != Status::Ready);
     let busy = matches!(seen.readiness, Readiness::Busy(_));
-    let half_removed = recorded.is_some_and(|recorded| recorded.status == Status::Deleting);
+    let half_removed =
+        recorded.is_some_and(|recorded| recorded.status == Status::Deleting) && schema.ownership() != Ownership::Shared;
     (judged.action, judged.reason) = if let Readiness::Broken(why) = &seen.readiness {
         (Some(Action::Replace), format!("is broken: {why}"))
-    } else if half_removed && schema.ownership() != Ownership::Shared {
+    } else if half_removed && seen.readiness.is_leaving() {
         (Some(Action::Replace), "its removal was cut off".to_owned())
     } else if !replaced_by.is_empty() {
         (Some(Action::Replace), replaced_by.join("; "))
     } else if recorded.is_none() {
         (Some(Action::Adopt), "exists and is this stack's, but the state does not know it".to_owned())
+    } else if half_removed {
+        // It was never begun, or AWS refused it. Whatever it holds is still there: what was taken off it is put back.
+        (Some(Action::Update), "its removal was cut off, and it is still there: it stays".to_owned())
     } else if !judged.fields.is_empty() {
         let reason = match (configured, drifted) {
             (true, true) => "the configuration changed; also changed outside bedplate",

@@ -27,7 +27,7 @@ mod storage;
 mod tests;
 
 use bedplate_aws::{Arn, logs};
-use bedplate_model::{Draft, Input, StackId};
+use bedplate_model::{Draft, Input};
 use bedplate_plan::{Graph, GraphBuilder, GraphError};
 pub use costs::reminders;
 
@@ -74,7 +74,7 @@ pub struct Facts {
 /// # Errors
 /// When the declaration has a defect, or names in the configuration give two resources one address.
 pub fn build(config: &Config, facts: &Facts) -> Result<Graph, GraphError> {
-    let stack = StackId::new(config.stack());
+    let stack = config.stack_id();
     let graph = GraphBuilder::new(stack, config.project_name.as_str(), config.resource_tags());
     let mut layers = Layers { config, facts, graph };
 

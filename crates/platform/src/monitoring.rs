@@ -172,6 +172,7 @@ fn alarm(layers: &mut Layers<'_>, watch: Watch, topic: &Input<Arn>) {
         threshold: threshold.into(),
         comparison: comparison.into(),
         missing_data: missing.into(),
+        actions_enabled: true.into(),
         alarm_actions: Input::all([topic.clone()]),
         ok_actions: Input::all([topic.clone()]),
     };

@@ -22,7 +22,7 @@ pub struct FileStore {
 impl FileStore {
     /// A store at `path`. Nothing is read or written yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), backed_up: AtomicBool::new(false) }
+        Self { path: target(path.into()), backed_up: AtomicBool::new(false) }
     }
 
     /// The file.
@@ -150,13 +150,27 @@ impl SharedStore for FileStore {
     fn way_back(&self) -> String {
         let (backup, place) = (self.backup_path(), self.place());
         match backup.exists() {
-            true => format!("Put the copy from before the last run back: mv '{}' '{place}'", backup.display()),
+            true => format!(
+                "Put the copy from before the last run back, and let AWS tell what that run made: mv '{}' '{place}' && bedplate state recover",
+                backup.display()
+            ),
             false => format!(
                 "Put a copy of it back, or move it away (mv '{place}' '{place}.damaged') and let `bedplate state recover` \
                  find everything in AWS again"
             ),
         }
     }
+}
+
+/// Where a link leads, though nothing may be there yet: whoever comes another way has to meet the same lock, and a file that is
+/// replaced must not take the link's place.
+fn target(mut path: PathBuf) -> PathBuf {
+    // As many as Linux follows.
+    for _ in 0..40 {
+        let Ok(to) = fs_err::read_link(&path) else { break };
+        path = folder(&path).join(to);
+    }
+    path
 }
 
 /// Who holds a locked file: its process lives, since the lock ends with it.
@@ -172,6 +186,15 @@ const LARGEST: u64 = 256 << 20;
 
 /// A file's contents, if there is one.
 pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // Some are never read to their end, or wait at their beginning.
+    match fs_err::metadata(path) {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => {
+            return Err(io::Error::new(ErrorKind::InvalidInput, format!("`{}` is no regular file", path.display())));
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
     let file = match fs_err::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -249,6 +272,33 @@ mod tests {
             Poll::Ready(value) => value,
             Poll::Pending => panic!("a file store never waits"),
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_links_lead_to_one_state_and_stay_links() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real/state.json");
+        let links = ["one.json", "two.json"].map(|name| folder.path().join(name));
+        for link in &links {
+            std::os::unix::fs::symlink("real/state.json", link).unwrap();
+        }
+        let [one, two] = links.each_ref().map(FileStore::new);
+        let lock = one.try_lock(&holder(7)).unwrap();
+        assert!(matches!(two.try_lock(&holder(8)), Err(StoreError::Locked { .. })));
+        now(one.save(b"{}")).unwrap();
+        drop(lock);
+        assert_eq!(fs_err::read(real).unwrap(), b"{}");
+        assert!(links.iter().all(|link| link.is_symlink()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = read(folder.path()).unwrap_err();
+        assert!(refused.to_string().ends_with("is no regular file"), "{refused}");
+        assert!(read(Path::new("/dev/zero")).is_err());
     }
 
     #[test]

@@ -192,6 +192,7 @@ fn alarm() -> Vec<Row> {
         "Threshold": 80.0,
         "ComparisonOperator": "LessThanThreshold",
         "TreatMissingData": "breaching",
+        "ActionsEnabled": false,
     });
     let along =
         |path, usual: Value, other: Value, field: &str| along(KIND, ADDRESS, path).plan(usual, other).seen(show(field));
@@ -214,6 +215,7 @@ fn alarm() -> Vec<Row> {
         along("statistic", json!("Average"), json!("Maximum"), "Statistic"),
         along("comparison", json!("GreaterThanThreshold"), json!("LessThanThreshold"), "ComparisonOperator"),
         along("missing_data", json!("missing"), json!("breaching"), "TreatMissingData"),
+        along("actions_enabled", json!(true), json!(false), "ActionsEnabled"),
         along("alarm_actions", json!([TOPIC]), json!([]), "AlarmActions"),
         along("ok_actions", json!([TOPIC]), json!([]), "OKActions"),
         crate::row::along(KIND, ADDRESS, "dimensions.TableName").plan(Value::Null, json!("theirs")).seen_as(

@@ -49,6 +49,8 @@ pub struct AlarmSpec<P: Phase> {
     /// What a period without data counts as: `missing`, `ignore`, `breaching` or `notBreaching`.
     #[aws("TreatMissingData")]
     pub missing_data: P::Of<String>,
+    /// Whether it tells anybody.
+    pub actions_enabled: P::Of<bool>,
     /// What is told when it is raised, at most 5: topics, by ARN.
     pub alarm_actions: P::Of<BTreeSet<Arn>>,
     /// What is told when it is over, at most 5.
@@ -149,6 +151,7 @@ async fn put(cloud: &Aws, spec: &AlarmSpec<Resolved>, tags: Option<&Tags>) -> Re
         .threshold(spec.threshold)
         .comparison_operator(ComparisonOperator::from(spec.comparison.as_str()))
         .treat_missing_data(&spec.missing_data)
+        .actions_enabled(spec.actions_enabled)
         .set_alarm_actions(Some(spec.alarm_actions.iter().map(Arn::to_string).collect()))
         .set_ok_actions(Some(spec.ok_actions.iter().map(Arn::to_string).collect()))
         .set_tags(tags.map(to_tags));
@@ -181,6 +184,7 @@ fn observe(alarm: &MetricAlarm, tags: Tags) -> Option<Observation<Alarm>> {
             threshold: alarm.threshold(),
             comparison: text(alarm.comparison_operator().map(ComparisonOperator::as_str)),
             missing_data: Some(alarm.treat_missing_data().unwrap_or("missing").to_owned()),
+            actions_enabled: Some(alarm.actions_enabled().unwrap_or(true)),
             alarm_actions: Some(alarm.alarm_actions().iter().map(Arn::new).collect()),
             ok_actions: Some(alarm.ok_actions().iter().map(Arn::new).collect()),
         },
@@ -206,6 +210,7 @@ mod tests {
             .evaluation_periods(3)
             .threshold(80.0)
             .comparison_operator(ComparisonOperator::GreaterThanThreshold)
+            .actions_enabled(false)
             .alarm_actions("arn:topic");
         let seen = observe(&sdk.build(), Tags::new()).unwrap();
         assert_eq!(
@@ -214,7 +219,7 @@ mod tests {
                 "name": "aurora-cpu", "description": "", "namespace": "AWS/RDS", "metric": "CPUUtilization",
                 "dimensions": {"DBClusterIdentifier": "c"}, "statistic": "p99", "period_seconds": 60,
                 "evaluation_periods": 3, "threshold": 80.0, "comparison": "GreaterThanThreshold",
-                "missing_data": "missing", "alarm_actions": ["arn:topic"], "ok_actions": [],
+                "missing_data": "missing", "actions_enabled": false, "alarm_actions": ["arn:topic"], "ok_actions": [],
             })
         );
         assert_eq!(seen.outputs.unwrap().arn.as_str(), "arn:alarm");

@@ -73,6 +73,8 @@ pub(crate) async fn run(globals: &Globals, args: &ConfigArgs, printer: &Printer)
         came_from("environment", given.origin("environment", "--environment", "BEDPLATE_ENVIRONMENT"));
     }
     let region = settings.iter().find(|setting| setting.path() == "region").map(|setting| setting.origin.clone());
+    let endpoint = globals.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
+    endpoint.as_deref().map_or(Ok(()), session::check_endpoint)?;
     let around = surroundings(globals, &config, &given, region.unwrap_or(Origin::Default)).await;
     let name = globals.config.display().to_string();
     if printer.json {

@@ -122,7 +122,7 @@ async fn proposals(globals: &Globals, args: &InitArgs) -> Result<Proposals> {
     if args.complete() || !somebody() {
         return Ok(Proposals { region: known, account: None });
     }
-    let config = session::credentials(globals)?.load().await;
+    let config = session::credentials(globals, &known)?.load().await;
     let region = config.region().map_or(known, ToString::to_string);
     let aws = bedplate_aws::Aws::new(&config.into_builder().region(aws_config::Region::new(region.clone())).build());
     let account = bedplate_aws::facts::caller(&aws).await.ok().map(|caller| caller.account);

@@ -8,12 +8,12 @@ use crate::{
     render::{Printer, plan_json, show_ledger, show_plan, warn_unseen},
     session::{self, Local, Session},
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
 use bedplate_model::Json;
 use bedplate_plan::{Observations, Options, Plan, make};
 use bedplate_state::{FormatError, seal, unseal};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs::File, io::Write, path::Path};
 
 /// A plan on disk, with the choices it was made from, under a checksum: what it removes is exactly what was planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,6 +38,15 @@ impl SavedPlan {
         let json = unseal(bytes, "format", Plan::FORMAT)?;
         serde_json::from_value(json).map_err(|error| FormatError::Damaged(error.to_string()))
     }
+}
+
+/// What is in a plan is carried out: nobody else may read or change it.
+fn save(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(bytes)
 }
 
 /// What to do about a plan whose refusals were shown one by one.
@@ -65,7 +74,7 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
     warn_unseen(printer, &plan);
     if let Some(path) = &args.out {
         let saved = SavedPlan::new(plan.clone(), session.state.choices.clone());
-        fs_err::write(path, saved.write())?;
+        save(path, &saved.write()).with_context(|| format!("the plan cannot be saved as {}", path.display()))?;
         printer.note(&format!("Saved; `bedplate apply {}` carries it out.", path.display()));
     }
     if let Some(refusal) = plan.refusals.first() {

@@ -103,7 +103,13 @@ fn folder(state: &Path) -> PathBuf {
 /// Makes the log file of a run that begins now, and lets go of the oldest ones.
 pub(crate) fn create(state: &Path, command: &str) -> Result<File> {
     let folder = folder(state);
-    fs_err::create_dir_all(&folder)?;
+    if let Some(above) = folder.parent() {
+        fs_err::create_dir_all(above)?;
+    }
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut old = logs(&folder)?;
     old.truncate(old.len().saturating_sub(KEPT - 1));
     for path in old {

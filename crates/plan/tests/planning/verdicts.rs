@@ -238,6 +238,22 @@ fn a_rival_on_its_way_out_is_waited_for() {
 }
 
 #[test]
+fn what_was_not_removed_after_all_stays_as_it_is() {
+    let mut world = DECLARED.world();
+    world.resource("store/0").status = Status::Deleting;
+    let plan = world.plan(&DECLARED.graph());
+    assert_eq!(actions(&plan), [("store/0", Action::Update)]);
+    assert_eq!(plan.changes[0].reason, "its removal was cut off, and it is still there: it stays");
+    // Somebody lifted its protection, to remove it.
+    world.set("store/0", "protected", !DECLARED.protected);
+    assert_eq!(actions(&world.plan(&DECLARED.graph())), [("store/0", Action::Update)]);
+    // What AWS is removing goes, and comes anew.
+    world.object("store/0").readiness = Readiness::Busy("deleting".to_owned());
+    let plan = world.plan(&DECLARED.graph());
+    assert_eq!(actions(&plan)[0], ("store/0", Action::Replace), "{plan:#?}");
+}
+
+#[test]
 fn another_type_at_the_same_address_is_refused() {
     let mut world = DECLARED.world();
     world.resource("net/0").kind = "net.sub".to_owned();

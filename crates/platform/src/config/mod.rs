@@ -30,6 +30,7 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use bedplate_model::StackId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +209,12 @@ impl Config {
     /// The name of the stack, under which the state is kept: `fintechglobal-production`.
     pub fn stack(&self) -> String {
         format!("{}-{}", self.project_name, self.environment)
+    }
+
+    /// Who owns what this configuration makes, in the tags of it: the stack in its region, `fintechglobal-production.us-east-1`. Names in
+    /// IAM are the account's, whatever the region, and what another region's stack uses is not this one's.
+    pub fn stack_id(&self) -> StackId {
+        StackId::new(format!("{}.{}", self.stack(), self.region))
     }
 
     /// Whether this is production.
