@@ -138,6 +138,8 @@ def db_modify(cloud: Cloud) -> None:
     fails("InvalidParameterCombination", lambda: change(EngineVersion="15.12"))
     fails("InvalidParameterCombination", lambda: change(EngineVersion="17.5"))
     change(EngineVersion="16.9")
+    # Pending first, then at work.
+    cloud.advance()
     cloud.advance()
     assert member(cloud, instance)["EngineVersion"] == "16.9"
     rds.modify_db_instance(DBInstanceIdentifier=instance, DBInstanceClass="db.r6g.xlarge")
