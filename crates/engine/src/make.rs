@@ -13,7 +13,8 @@ use tokio::time::Instant;
 
 /// IAM, KMS and others take up to two minutes to know a fresh role or principal everywhere.
 const PROPAGATION: Duration = Duration::from_secs(120);
-/// Reads lag behind creates and updates by seconds; after this time a wrong answer is believed.
+/// Reads lag behind creates by seconds; after this time a wrong answer is believed. How far they lag behind changes is the type's
+/// to say ([`bedplate_model::Pace::lag`]).
 const LAG: Duration = Duration::from_secs(30);
 /// How often a spent client token is replaced by the next one.
 const TOKENS: usize = 3;

@@ -251,14 +251,16 @@ fn sibling(path: &Path, extension: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// Makes what these options make readable and writable for its owner only.
 #[cfg(unix)]
-fn private(options: &mut fs_err::OpenOptions) {
+pub fn private(options: &mut fs_err::OpenOptions) {
     use fs_err::os::unix::fs::OpenOptionsExt;
     options.mode(0o600);
 }
 
+/// Elsewhere the folder decides.
 #[cfg(not(unix))]
-fn private(_options: &mut fs_err::OpenOptions) {}
+pub fn private(_options: &mut fs_err::OpenOptions) {}
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ mod state;
 mod store;
 
 pub use fallback::Fallback;
-pub use file::FileStore;
+pub use file::{FileStore, private};
 pub use format::{FormatError, parse, seal, unseal, write};
 pub use holder::{Holder, Liveness, Process};
 pub use lock::{Held, Lease, Lock, Moment};

@@ -54,7 +54,8 @@ The objects in the cluster need no action in IAM: the cluster lets in who is an 
 
 Asked before anything else, by every command that looks at AWS: FACTS.
 
-Asked by `preflight` and `bootstrap` to tell beforehand what would not work, which goes on without: CHECKS.
+Asked by `preflight` and `bootstrap` to tell beforehand what would not work, and once for which organization the account is in; what
+asks goes on without: CHECKS.
 
 With `[organization]`: ORGANIZATION.
 

@@ -73,9 +73,9 @@ pub(crate) async fn run(globals: &Globals, args: &ConfigArgs, printer: &Printer)
         came_from("environment", given.origin("environment", "--environment", "BEDPLATE_ENVIRONMENT"));
     }
     let region = settings.iter().find(|setting| setting.path() == "region").map(|setting| setting.origin.clone());
-    let endpoint = globals.endpoint_url.clone().or_else(|| variable("AWS_ENDPOINT_URL"));
-    endpoint.as_deref().map_or(Ok(()), session::check_endpoint)?;
     let around = surroundings(globals, &config, &given, region.unwrap_or(Origin::Default)).await;
+    let mut endpoints = around.iter().filter(|it| it.name.starts_with("endpoint")).filter_map(|it| it.value.as_deref());
+    endpoints.try_for_each(session::check_endpoint)?;
     let name = globals.config.display().to_string();
     if printer.json {
         let around: serde_json::Map<_, _> =

@@ -11,9 +11,9 @@ use crate::{
 use anyhow::{Context, Result};
 use bedplate_model::Json;
 use bedplate_plan::{Observations, Options, Plan, make};
-use bedplate_state::{FormatError, seal, unseal};
+use bedplate_state::{FormatError, private, seal, unseal};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fs::File, io::Write, path::Path};
+use std::{collections::BTreeMap, io::Write, path::Path};
 
 /// A plan on disk, with the choices it was made from, under a checksum: what it removes is exactly what was planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,10 +42,9 @@ impl SavedPlan {
 
 /// What is in a plan is carried out: nobody else may read or change it.
 fn save(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut options = File::options();
+    let mut options = fs_err::OpenOptions::new();
     options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    private(&mut options);
     options.open(path)?.write_all(bytes)
 }
 
@@ -74,7 +73,7 @@ pub(crate) async fn run(globals: &Globals, args: &PlanArgs, printer: &Printer) -
     warn_unseen(printer, &plan);
     if let Some(path) = &args.out {
         let saved = SavedPlan::new(plan.clone(), session.state.choices.clone());
-        save(path, &saved.write()).with_context(|| format!("the plan cannot be saved as {}", path.display()))?;
+        save(path, &saved.write()).context("the plan cannot be saved")?;
         printer.note(&format!("Saved; `bedplate apply {}` carries it out.", path.display()));
     }
     if let Some(refusal) = plan.refusals.first() {

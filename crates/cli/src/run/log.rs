@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use bedplate_aws::{Called, Ledger, Listener};
 use bedplate_engine::{Event, Sink};
 use bedplate_plan::{Plan, Schemas};
+use bedplate_state::private;
 use std::{
     ffi::OsStr,
     fs::File,
@@ -116,12 +117,10 @@ pub(crate) fn create(state: &Path, command: &str) -> Result<File> {
         fs_err::remove_file(path)?;
     }
     let name = format!("{}-{command}.jsonl", jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ"));
-    let mut options = File::options();
+    let mut options = fs_err::OpenOptions::new();
     options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let path = folder.join(name);
-    options.open(&path).with_context(|| format!("cannot write {}", path.display()))
+    private(&mut options);
+    Ok(options.open(folder.join(name))?.into_parts().0)
 }
 
 /// The log of the newest run.
